@@ -1,0 +1,1 @@
+"""A plan says what a recorded pipeline does, and builds it as a dataset."""

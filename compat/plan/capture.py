@@ -1,0 +1,221 @@
+"""The user's own preprocessing, copied out of the graph into a function.
+
+    subgraph = capture(outputs, is_source)
+    subgraph.inputs            # the source tensors that it reads
+    subgraph(*values)          # the same ops again, on `values`, inside a dataset's function
+
+Between a recorded source and `batch` stand the user's own ops. In TF1 a queue runner ran them
+once per element; here they become the body of `Dataset.map`. Every ancestor is copied, also
+those with no source above them: a `tf.random_uniform` that picks a crop must be drawn anew for
+every element. What holds state outside the graph (tables, resource variables, iterators) stays
+outside and is reached through its handle.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+
+# Variables of TF1 live in the graph by name: a copy with the same shared name is the same variable.
+_REF_VARIABLES = frozenset({"Variable", "VariableV2"})
+_LOOPS = frozenset({"Enter", "RefEnter", "Exit", "RefExit", "NextIteration", "RefNextIteration"})
+# Stateful only in name: running these in any order, or in parallel, gives the same elements.
+_HARMLESS = frozenset({"Assert", "Print", "PrintV2", "ReadVariableOp", *_REF_VARIABLES})
+
+
+class Unplannable(Exception):
+    """This pipeline cannot be a dataset; the message says why, for the user."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SubGraph:
+    """Ops copied out of a graph.
+
+    Attributes:
+      graph: where they come from.
+      operations: what is copied, in topological order.
+      inputs: source tensors that the ops read; the arguments of a call.
+      captured: handles that stay outside, e.g. of a lookup table.
+      outputs: the tensors that a call returns.
+      shapes: static shapes of what a call returns; checked when it runs.
+    """
+
+    graph: tf.Graph
+    operations: tuple[tf.Operation, ...]
+    inputs: tuple[tf.Tensor, ...]
+    captured: tuple[tf.Tensor, ...]
+    outputs: tuple[tf.Tensor, ...]
+    shapes: tuple[tf.TensorShape, ...]
+
+    @property
+    def random_operations(self) -> list[tf.Operation]:
+        """Ops that draw random numbers from a stream of their own."""
+        return [operation for operation in self.operations if _is_random(operation)]
+
+    @property
+    def has_effects(self) -> bool:
+        """Whether calls have to come one after another (`py_func`, counters, assignments)."""
+        return any(
+            operation.op_def.is_stateful
+            and not _is_random(operation)
+            and operation.type not in _HARMLESS
+            for operation in self.operations
+        )
+
+    @property
+    def is_seeded(self) -> bool:
+        """Whether the user asked for repeatable random numbers."""
+        return any(_seeds(operation) != (0, 0) for operation in self.random_operations)
+
+    @property
+    def has_twins(self) -> bool:
+        """Whether two random ops were given one seed, so that they draw alike."""
+        seeds = [pair for pair in map(_seeds, self.random_operations) if pair != (0, 0)]
+        return len(seeds) != len(set(seeds))
+
+    def __str__(self) -> str:
+        # Constants and identities are plumbing; what is left is what the user would name.
+        plumbing = {"Const", "Identity", "NoOp"}
+        names = [operation.type for operation in self.operations if operation.type not in plumbing]
+        counted = collections.Counter(names)
+        return ", ".join(
+            name if number == 1 else f"{number} {name}" for name, number in counted.items()
+        )
+
+    def __call__(self, *values: tf.Tensor) -> list[tf.Tensor]:
+        """Copies the ops into the default graph, a function's body, with `values` as inputs."""
+        target = tf.compat.v1.get_default_graph()
+        mapped = dict(zip((tensor.name for tensor in self.inputs), values, strict=True))
+        for tensor in self.captured:
+            mapped[tensor.name] = target.capture(tensor)
+        copied = self._copy(mapped) if self.operations else {}
+        return [
+            _with_shape(mapped.get(tensor.name, copied.get(tensor.name)), shape)
+            for tensor, shape in zip(self.outputs, self.shapes, strict=True)
+        ]
+
+    def _copy(self, mapped: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Imports the ops and returns those outputs that they make, by name."""
+        inside = set(self.operations)
+        made = [tensor for tensor in self.outputs if tensor.op in inside]
+        # Entries that no op reads raise errors with garbage names.
+        read = {tensor.name for operation in self.operations for tensor in operation.inputs}
+        imported = tf.compat.v1.import_graph_def(
+            self._graph_def(inside),
+            input_map={name: value for name, value in mapped.items() if name in read},
+            return_elements=[tensor.name for tensor in made],
+            name="preprocessing",
+        )
+        return dict(zip((tensor.name for tensor in made), imported, strict=True))
+
+    def _graph_def(self, inside: set[tf.Operation]) -> tf.compat.v1.GraphDef:
+        graph_def = tf.compat.v1.GraphDef()
+        for operation in self.operations:
+            node = graph_def.node.add()
+            node.CopyFrom(operation.node_def)
+            # The pipeline runs on the host, wherever the model's ops were placed.
+            node.device = ""
+            node.attr.pop("_class", None)
+            if operation.type in _REF_VARIABLES and not node.attr["shared_name"].s:
+                node.attr["shared_name"].s = operation.name.encode()
+            kept = [name for name in node.input if not name.startswith("^")]
+            kept += [f"^{op.name}" for op in operation.control_inputs if op in inside]
+            del node.input[:]
+            node.input.extend(kept)
+        if any(_calls_functions(operation) for operation in self.operations):
+            graph_def.library.CopyFrom(self.graph.as_graph_def().library)
+        graph_def.versions.CopyFrom(self.graph.graph_def_versions)
+        return graph_def
+
+
+def capture(outputs: Sequence[tf.Tensor], is_source: Callable[[tf.Operation], bool]) -> SubGraph:
+    """Walks back from `outputs` to the sources.
+
+    Args:
+      outputs: tensors of one graph.
+      is_source: tells whether an op delivers the elements of a recorded pipeline.
+
+    Returns:
+      What stands between the sources and `outputs`.
+
+    Raises:
+      Unplannable: an op in between cannot run inside a dataset; the message names it.
+    """
+    graph = outputs[0].graph
+    inputs: dict[str, tf.Tensor] = {}
+    captured: dict[str, tf.Tensor] = {}
+    inside: dict[tf.Operation, None] = {}
+    pending: list[tf.Operation] = []
+
+    def visit(tensor: tf.Tensor) -> None:
+        if is_source(tensor.op):
+            inputs[tensor.name] = tensor
+        elif tensor.dtype in (tf.resource, tf.variant):
+            captured[tensor.name] = tensor
+        else:
+            pending.append(tensor.op)
+
+    for tensor in outputs:
+        visit(tensor)
+    while pending:
+        operation = pending.pop()
+        if operation in inside:
+            continue
+        _check(operation)
+        inside[operation] = None
+        for tensor in operation.inputs:
+            visit(tensor)
+        pending.extend(op for op in operation.control_inputs if not is_source(op))
+    # A graph's list of ops is in order of creation, which is a topological one.
+    order = [operation for operation in graph.get_operations() if operation in inside]
+    return SubGraph(
+        graph,
+        operations=tuple(order),
+        inputs=tuple(inputs.values()),
+        captured=tuple(captured.values()),
+        outputs=tuple(outputs),
+        shapes=tuple(tensor.shape for tensor in outputs),
+    )
+
+
+def _check(operation: tf.Operation) -> None:
+    if operation.type in _LOOPS:
+        raise Unplannable(
+            f"{operation.name} is part of a while_loop or map_fn of TF1's control flow; "
+            "after tf.enable_control_flow_v2() it can run in a dataset"
+        )
+    if operation.type.startswith(("Queue", "FIFOQueue", "RandomShuffleQueue", "PaddingFIFOQueue")):
+        raise Unplannable(f"{operation.name} takes from a queue of the program's own")
+    if operation.type.startswith("Reader"):
+        raise Unplannable(f"{operation.name} reads through a TF1 reader on a real queue")
+    if operation.type == "Placeholder":
+        raise Unplannable(f"{operation.name} is a placeholder, which a dataset cannot be fed")
+
+
+def _is_random(operation: tf.Operation) -> bool:
+    attributes = operation.node_def.attr
+    return operation.op_def.is_stateful and "seed" in attributes and "seed2" in attributes
+
+
+def _seeds(operation: tf.Operation) -> tuple[int, int]:
+    attributes = operation.node_def.attr
+    return attributes["seed"].i, attributes["seed2"].i
+
+
+def _calls_functions(operation: tf.Operation) -> bool:
+    return any(
+        value.HasField("func") or value.list.func for value in operation.node_def.attr.values()
+    )
+
+
+def _with_shape(value: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+    """Gives `value` the shape that the user's graph promised (`set_shape`), and checks it."""
+    known = value.shape.merge_with(shape)
+    if known.rank is None:
+        return value
+    if value.shape.rank is not None and value.shape.as_list() == known.as_list():
+        return value
+    return tf.ensure_shape(value, known)

@@ -1,0 +1,129 @@
+"""Pipelines that stay on TensorFlow's own queues: by wish, or because a dataset cannot do it.
+
+A fallback is never silent: one warning per pipeline names the line and the reason, `--strict`
+makes it an error, and `--stats` lists it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import tensorflow as tf
+
+from compat.record.location import user_line
+from compat.record.source import graph_state
+from compat.report import PipelineReport
+from compat.settings import settings
+
+
+class QueueFallbackWarning(UserWarning):
+    """A pipeline runs on one of TensorFlow's own queues."""
+
+
+class QueueFallbackError(RuntimeError):
+    """The same, where the user asked for datasets only (`--strict`)."""
+
+
+def keep_queue(function_name: str, reason: str) -> PipelineReport | None:
+    """Reports that the pipeline which the user's current call makes is a queue.
+
+    Raises:
+      QueueFallbackError: with `--strict`.
+    """
+    line = user_line()
+    if settings.engine != "queues":
+        message = f"{function_name} of {line} runs on TensorFlow's own queue: {reason}"
+        if settings.strict:
+            raise QueueFallbackError(message)
+        filename, _, number = line.rpartition(":")
+        warnings.warn_explicit(message, QueueFallbackWarning, filename, int(number))
+    if settings.report is None:
+        return None
+    return settings.report.add(PipelineReport(function_name, line, engine="queue", reason=reason))
+
+
+def call_queue_function(
+    function_name: str,
+    function: Callable[..., Any],
+    arguments: dict[str, Any],
+    reason: str = "--engine=queues",
+) -> Any:
+    """Lets TensorFlow's own `function` make the pipeline."""
+    report = keep_queue(function_name, reason)
+    take(arguments)
+    result = function(**arguments)
+    if isinstance(result, tf.queue.QueueBase):
+        return count_dequeues(result, report)
+    return counted(result, report, batched=True)
+
+
+def take(values: Any) -> None:
+    """Enters a real queue as a consumer of every recorded pipeline that `values` come from.
+
+    It takes its elements from the running iterators, so nobody else may build these pipelines
+    into a dataset of its own.
+    """
+    state = graph_state()
+    tensors = [value for value in tf.nest.flatten(values) if isinstance(value, tf.Tensor)]
+    for operation in _ancestors(tensor.op for tensor in tensors):
+        link = state.links.get(operation)
+        if link is not None:
+            link.consume(operation)
+            _forget(link.source.report)
+        _forget(state.queue_reports.get(operation))
+
+
+def counted(tensors: Any, report: PipelineReport | None, *, batched: bool) -> Any:
+    """`tensors`, counted whenever they are delivered; unchanged where nobody counts."""
+    if report is None:
+        return tensors
+    flat = tf.nest.flatten(tensors)
+    with tf.control_dependencies(flat):
+        number = tf.shape(flat[0])[0] if batched else tf.constant(1)
+        count = tf.numpy_function(report.count, [number], [])
+    with tf.control_dependencies([count]):
+        delivered = [tf.identity(tensor) for tensor in flat]
+    state = graph_state()
+    for tensor in delivered:
+        state.queue_reports[tensor.op] = report
+    return tf.nest.pack_sequence_as(tensors, delivered)
+
+
+def count_dequeues(queue: tf.queue.QueueBase, report: PipelineReport | None) -> tf.queue.QueueBase:
+    """Counts what is taken from `queue` through its own methods."""
+    if report is None:
+        return queue
+
+    def counting(method: Callable[..., Any], batched: bool) -> Callable[..., Any]:
+        return lambda *args, **kwargs: counted(method(*args, **kwargs), report, batched=batched)
+
+    queue.report = report
+    queue.dequeue = counting(queue.dequeue, batched=False)
+    queue.dequeue_many = counting(queue.dequeue_many, batched=True)
+    queue.dequeue_up_to = counting(queue.dequeue_up_to, batched=True)
+    return queue
+
+
+def forget_queue(queue: object) -> None:
+    """`queue` is read by another pipeline, which is the one to be listed."""
+    _forget(getattr(queue, "report", None))
+
+
+def _forget(report: PipelineReport | None) -> None:
+    if report is not None and settings.report is not None and report in settings.report.pipelines:
+        settings.report.pipelines.remove(report)
+
+
+def _ancestors(operations: Iterable[tf.Operation]) -> Iterable[tf.Operation]:
+    pending = list(operations)
+    seen: set[tf.Operation] = set()
+    while pending:
+        operation = pending.pop()
+        if operation in seen:
+            continue
+        seen.add(operation)
+        yield operation
+        pending.extend(tensor.op for tensor in operation.inputs)
+        pending.extend(operation.control_inputs)

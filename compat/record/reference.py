@@ -1,0 +1,65 @@
+"""What TensorFlow itself says to a call: its errors, and the specification of its results.
+
+TensorFlow 2 still carries TF1's input functions. Called on placeholders in a graph of their own
+they check the arguments as TF1 did, with TF1's messages, and tell the structure, dtypes and
+static shapes of what they return. So none of these rules is written a second time here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """What a call returned.
+
+    Attributes:
+      result: the returned structure, with tensors of a graph that is gone.
+      operations: how many ops the call added to the graph.
+    """
+
+    result: Any
+    operations: int
+
+    @property
+    def specs(self) -> list[tf.TensorSpec]:
+        """Shape and dtype of the returned tensors, flattened."""
+        return [
+            tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tf.nest.flatten(self.result)
+        ]
+
+    def pack(self, tensors: list[tf.Tensor]) -> Any:
+        """`tensors` in the structure in which the call returned its own."""
+        return tf.nest.pack_sequence_as(self.result, tensors)
+
+
+def reference(function: Callable[..., Any], arguments: dict[str, Any]) -> Reference:
+    """Calls `function` with placeholders in place of the tensors among `arguments`.
+
+    Raises:
+      Whatever TensorFlow raises for these arguments.
+    """
+    verbosity = tf.compat.v1.logging.get_verbosity()
+    # Each of these functions logs that it is deprecated; who uses this package knows.
+    tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
+    try:
+        with tf.Graph().as_default() as graph:
+            stand_ins = tf.nest.map_structure(_stand_in, arguments)
+            operations_before = len(graph.get_operations())
+            result = function(**stand_ins)
+            return Reference(result, len(graph.get_operations()) - operations_before)
+    finally:
+        tf.compat.v1.logging.set_verbosity(verbosity)
+
+
+def _stand_in(value: Any) -> Any:
+    if isinstance(value, tf.SparseTensor):
+        return tf.compat.v1.sparse_placeholder(value.dtype, value.shape)
+    if isinstance(value, (tf.Tensor, tf.Variable)):
+        return tf.compat.v1.placeholder(value.dtype.base_dtype, value.shape)
+    return value

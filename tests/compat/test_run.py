@@ -1,0 +1,400 @@
+"""`tfprefetch-compat run`, on scripts written the way they were written for TensorFlow 1."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+import compat
+from compat.run import command, python2
+from compat.run.imports import is_users_file
+from compat.settings import settings
+
+ROOT = pathlib.Path(compat.__file__).parents[1]
+
+
+@pytest.fixture
+def program(tmp_path):
+    """The console script, in a folder of its own as when installed."""
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "tfprefetch-compat"
+    program.write_text(
+        "import sys\nfrom compat.run.command import main\n"
+        'if __name__ == "__main__":\n    sys.exit(main())\n'
+    )
+    return [sys.executable, str(program)]
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Writes files into a user's folder, and returns it."""
+
+    def write(files):
+        folder = tmp_path / "project"
+        for name, text in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(textwrap.dedent(text))
+        return folder
+
+    return write
+
+
+def environment():
+    return {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def run(program, folder, *arguments):
+    return subprocess.run(
+        [*program, "run", *arguments],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+
+TRAIN = """
+    \"\"\"Trains.\"\"\"
+    from __future__ import print_function
+    import sys
+    import tensorflow as tf
+    import tensorflow.compat.v1 as tfc
+    import tensorflow.python.training.input
+    from tensorflow import flags, gfile
+    from tensorflow.python.ops import data_flow_ops
+    from tensorflow.python.platform import gfile as platform_gfile
+    import model
+
+    flags.DEFINE_string('stats', '', 'The same name as a flag of the command.')
+    flags.DEFINE_boolean('strict', False, 'The same name as a flag of the command.')
+    FLAGS = flags.FLAGS
+
+    def main(argv):
+        print(argv, FLAGS.stats, FLAGS.strict, FLAGS.size)
+        assert tfc.train.batch is tf.train.batch is tensorflow.python.training.input.batch
+        assert data_flow_ops.FIFOQueue is tf.FIFOQueue
+        assert gfile.Exists is platform_gfile.Exists
+        print(tf.train.batch.__module__.split('.')[0], not tf.executing_eagerly())
+        batch = model.batches(FLAGS.size)
+        with tf.Session() as sess:
+            coord = tf.train.Coordinator()
+            threads = tf.train.start_queue_runners(sess=sess, coord=coord)
+            try:
+                while not coord.should_stop():
+                    print(sess.run(batch))
+            except tf.errors.OutOfRangeError:
+                print('done')
+            finally:
+                coord.request_stop()
+            coord.join(threads)
+        sys.exit(7)
+
+    if __name__ == '__main__':
+        tf.app.run()
+    """
+MODEL = """
+    import tensorflow as tf
+    tf.app.flags.DEFINE_integer('size', 1, 'Size.')
+
+    def batches(size):
+        numbers = tf.train.range_input_producer(5, num_epochs=1, shuffle=False).dequeue()
+        with tf.control_dependencies([]):
+            return tf.train.batch(
+                [numbers], size, allow_smaller_final_batch=True)
+    """
+
+
+@pytest.mark.parametrize("engine", ["datasets", "queues"])
+def test_an_unmodified_script_runs(program, project, tmp_path, engine):
+    folder = project({"train.py": TRAIN, "model.py": MODEL})
+    if engine == "queues":
+        # TensorFlow's own producers need what ours do not.
+        train = folder / "train.py"
+        train.write_text(
+            train.read_text().replace(
+                "coord = ", "sess.run(tf.local_variables_initializer()); coord = "
+            )
+        )
+    stats = tmp_path / "stats.json"
+    done = run(
+        program,
+        tmp_path,
+        f"--engine={engine}",
+        "--stats",
+        str(stats),
+        "project/train.py",
+        "--stats=mine",
+        "--strict",
+        "--size",
+        "2",
+        "more",
+    )
+    assert done.stdout.splitlines() == [
+        "['project/train.py', 'more'] mine True 2",
+        "compat True",
+        "[0 1]",
+        "[2 3]",
+        "[4]",
+        "done",
+    ], done.stderr
+    assert done.returncode == 7
+    (pipeline,) = json.loads(stats.read_text())["pipelines"]
+    assert pipeline["engine"] == ("datasets" if engine == "datasets" else "queue")
+    assert pipeline["line"].startswith(str(folder / "model.py"))
+    if engine == "datasets":
+        assert pipeline["elements"] == 5
+
+
+def test_the_process_is_the_scripts(program, project, tmp_path):
+    folder = project(
+        {
+            "script.py": """
+            import importlib, multiprocessing, os, pickle, sys
+            import compat, compat.part
+            import tensorflow as tf
+            from package import inner
+
+            def work(number):
+                return number + 1, compat.mine, tf.train.batch.__module__
+
+            if __name__ == "__main__":
+                main = sys.modules["__main__"]
+                here = os.path.dirname(os.path.abspath("script.py"))
+                assert main.__dict__ is globals() and main.__file__ == __file__
+                assert __file__ == os.path.join(here, "script.py") and __spec__ is None
+                assert sys.argv == ["script.py", "a", "--", "-b"] and sys.path[0] == here
+                assert pickle.loads(pickle.dumps(work)) is work
+                # Ours has stepped aside for theirs.
+                assert compat.mine == compat.part.mine == "theirs"
+                assert compat.__file__ == os.path.join(here, "compat", "__init__.py")
+                # Other ways to import.
+                assert importlib.import_module("tensorflow") is tf is __import__("tensorflow")
+                scope = {}
+                exec("import tensorflow as tf", scope)
+                assert scope["tf"] is tf is inner.tf
+                assert sys.modules["tensorflow"] is not tf
+                import tensorflow.keras.layers
+                from tensorflow.keras.layers import Dense
+                assert tensorflow is tf and Dense is tf.keras.layers.Dense
+                # Installed packages see the real one.
+                import installed
+                assert installed.tf is sys.modules["tensorflow"]
+                for method in ("fork", "spawn"):
+                    with multiprocessing.get_context(method).Pool(1) as pool:
+                        print(pool.map(work, [1]))
+            """,
+            "compat/__init__.py": "from .part import mine",
+            "compat/part.py": "mine = 'theirs'",
+            "package/__init__.py": "",
+            "package/inner.py": "from .deeper import tf",
+            "package/deeper.py": "import tensorflow as tf",
+        }
+    )
+    installed = tmp_path / "lib" / "site-packages"
+    installed.mkdir(parents=True)
+    (installed / "installed.py").write_text("import tensorflow as tf\n")
+    script = folder / "script.py"
+    script.write_text(
+        script.read_text().replace(
+            "import installed", f"sys.path.append({str(installed)!r}); import installed"
+        )
+    )
+    done = run(program, folder, "script.py", "a", "--", "-b")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["[(2, 'theirs', 'compat.record.batching')]"] * 2
+
+
+def test_tracebacks_and_statuses_are_the_scripts(program, project, tmp_path):
+    folder = project(
+        {
+            "script.py": """
+            import sys, traceback
+            import tensorflow as tf
+            for statement in ("from tensorflow.contrib import slim",
+                              "import tensorflow.contrib.slim as slim",
+                              "from tensorflow.examples.tutorials.mnist import input_data"):
+                try:
+                    exec(statement)
+                except ImportError as error:
+                    print(type(error).__name__, error)
+            try:
+                import broken
+            except ZeroDivisionError:
+                traceback.print_exc()
+            if sys.argv[1] == "attribute":
+                tf.contrib.layers.flatten
+            if sys.argv[1] == "interrupt":
+                raise KeyboardInterrupt
+            """,
+            "broken.py": "1 / 0",
+        }
+    )
+    done = run(program, folder, "--stats", str(tmp_path / "stats"), "script.py", "attribute")
+    assert done.returncode == 1
+    slim, also_slim, mnist = done.stdout.splitlines()
+    assert slim == also_slim and "tf_slim" in slim and slim.startswith("ModuleNotFoundError")
+    assert "tf.keras.datasets.mnist" in mnist
+    assert re.search(r"contrib\.layers\.flatten is not .*tf_slim", done.stderr.splitlines()[-1])
+    script, broken = str(folder / "script.py"), str(folder / "broken.py")
+    frames = re.findall(r'File "([^"]+)", line (\d+)', done.stderr)
+    if sys.version_info >= (3, 11):
+        assert frames == [(script, "12"), (broken, "1"), (script, "16")]
+    assert frames[-1] == (script, "16")
+    # An exception does not keep the statistics from being written.
+    assert json.loads((tmp_path / "stats").read_text()) == {"pipelines": []}
+
+    done = run(program, folder, "script.py", "interrupt")
+    assert done.returncode == 130
+    assert done.stderr.splitlines()[-1] == "KeyboardInterrupt"
+
+
+def test_python_2_in_an_imported_module_is_one_line(program, project):
+    folder = project({"script.py": "import helper", "helper.py": "x = 1\nprint 'hello'\n"})
+    done = run(program, folder, "script.py")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        f"tfprefetch-compat: {folder / 'helper.py'}:2: "
+        f"Python 2 syntax (the print statement): {python2.REMEDY}"
+    )
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")
+def test_stats_survive_sigterm_and_children(program, project, tmp_path):
+    folder = project(
+        {
+            "script.py": """
+            import multiprocessing, time
+            child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
+            child.start()
+            child.terminate()
+            child.join()
+            print(child.exitcode, flush=True)
+            time.sleep(600)
+            """
+        }
+    )
+    stats = tmp_path / "stats.json"
+    process = subprocess.Popen(
+        [*program, "run", "--stats", str(stats), "script.py"],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout.readline() == f"{-signal.SIGTERM}\n"
+        assert stats.read_text() == ""  # the child has not written it
+        process.terminate()
+    assert process.returncode == -signal.SIGTERM
+    assert json.loads(stats.read_text()) == {"pipelines": []}
+
+
+def test_strict_names_the_line(program, project):
+    folder = project(
+        {
+            "script.py": """
+            import tensorflow as tf
+            queue = tf.FIFOQueue(10, [tf.int32], shapes=[[]])
+            tf.train.add_queue_runner(
+                tf.train.QueueRunner(queue, [queue.enqueue_many([[1, 2]])]))
+            batch = tf.train.batch([queue.dequeue()], 2)
+            """
+        }
+    )
+    done = run(program, folder, "--strict", "script.py")
+    assert done.returncode == 1
+    assert f'File "{folder / "script.py"}", line 6' in done.stderr
+    assert "QueueFallbackError" in done.stderr
+    done = run(program, folder, "script.py")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["nosuch.py"], 2, "cannot read nosuch.py: No such file"),
+        (["."], 2, ". is a folder: name the script inside it"),
+        (["notebook.ipynb"], 2, "notebook.ipynb is a notebook"),
+        (["photo.py"], 2, "is not a Python source file"),
+        (["null.py"], 2, "is not a Python source file: it has null bytes"),
+        (["old.py"], 1, "old.py:3: Python 2 syntax (`except Error, name`)"),
+        (["--stats", "nosuch/stats.json", "fine.py"], 2, "--stats: cannot write"),
+    ],
+)
+def test_what_cannot_be_run_is_one_line(tmp_path, monkeypatch, capsys, arguments, status, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photo.py").write_bytes(b"\xff\xd8\xff\xe0")
+    (tmp_path / "null.py").write_bytes(b"x = 1\0")
+    (tmp_path / "old.py").write_text("try:\n  pass\nexcept IOError, error:\n  pass\n")
+    (tmp_path / "fine.py").write_text("raise SystemError('must not run')\n")
+    assert command.main(["run", *arguments]) == status
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("tfprefetch-compat: ") and message in line
+    assert settings.report is None
+
+
+@pytest.mark.parametrize("arguments", [[], ["run"], ["run", "--engine=x", "a.py"], ["run", "--no"]])
+def test_a_wrong_command_line_is_refused(arguments, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        command.main(arguments)
+    assert exit_.value.code == 2
+    assert "usage: tfprefetch-compat" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("print 'x'", "the print statement"),
+        ("print x, y", "the print statement"),
+        ("if x:\n    print '%d' % (\n        1)", "the print statement"),
+        ("exec 'x = 1' in scope", "the exec statement"),
+        ("try:\n  x\nexcept (A, B), error:\n  y", "`except Error, name`"),
+        ("raise ValueError, 'x'", "`raise Error, value`"),
+        ("x = `y`", "backticks for repr()"),
+        ("x <> y", "the operator <>"),
+        ("os.chmod(path, 0777)", "an octal number without 0o"),
+        ("x = 10L", "a long integer (10L)"),
+        ("x = ur'abc'", "a ur'' string"),
+        ("def f(a, (b, c)): pass", "a tuple among the parameters"),
+        ("sorted(x, key=lambda (a, b): a)", "a tuple among the parameters"),
+        ("if x:\n        y\n\tz", "tabs mixed with spaces"),
+    ],
+)
+def test_python_2_constructs_are_named(source, name):
+    with pytest.raises(SyntaxError) as raised:
+        compile(source, "script.py", "exec")
+    assert python2.construct(raised.value) == f"Python 2 syntax ({name})"
+
+
+@pytest.mark.parametrize(
+    "source", ["x = (1 2", "x = 'print y", "def f(x:", "x = = 'print 1' # print 2", "f(a b) # 0777"]
+)
+def test_typing_errors_are_not_python_2(source):
+    with pytest.raises(SyntaxError) as raised:
+        compile(source, "script.py", "exec")
+    assert python2.construct(raised.value) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "users"),
+    [
+        ("/home/me/project/model.py", True),
+        ("/home/me/venv/lib/python3.11/site-packages/slim/nets.py", False),
+        ("/usr/lib/python3/dist-packages/numpy/__init__.py", False),
+        (os.__file__, False),
+        (compat.__file__, False),
+        (os.path.join(os.path.dirname(compat.__file__), "record", "batching.py"), False),
+        (os.path.join(ROOT, "examples", "legacy", "queue.py"), True),
+    ],
+)
+def test_whose_file_it_is(path, users):
+    assert is_users_file(path) is users
