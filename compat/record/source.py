@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -24,6 +23,7 @@ from compat.settings import settings
 
 # How long a read waits for runners that another thread may be about to start.
 _START_TIMEOUT_SECONDS = 4.0
+_WAITING = (tf.TensorSpec([], tf.resource), tf.TensorSpec([], tf.float64))
 # TensorFlow serialises the collections whose keys are strings; this one is not for export.
 _COLLECTION = ("compat", "pipelines")
 
@@ -255,22 +255,39 @@ class Source:
         TF1 waited for ever. The wait is made of ops, not of Python, so that it also works in a
         graph that was exported and imported elsewhere.
         """
-        is_started = functools.partial(tf.raw_ops.VarIsInitializedOp, resource=self._started)
         message = (
             f"{self.function_name} of {self.line} has not been started in this session: call "
             "tf.train.start_queue_runners(sess=sess) after creating the session and before "
             "reading"
         )
 
+        def is_started() -> tf.Tensor:
+            return tf.raw_ops.VarIsInitializedOp(resource=self._started)
+
         def wait() -> tf.Operation:
-            deadline = tf.timestamp() + _START_TIMEOUT_SECONDS
-            waited = tf.compat.v1.while_loop(
-                lambda _: tf.logical_and(tf.logical_not(is_started()), tf.timestamp() < deadline),
-                lambda rounds: rounds + 1,
-                [tf.constant(0, tf.int64)],
-                parallel_iterations=1,
+            # One op, not the many of tf.while_loop: skipping it costs nothing at every read.
+            waited = tf.raw_ops.While(
+                input=[self._started, tf.timestamp() + _START_TIMEOUT_SECONDS],
+                cond=_must_wait(),
+                body=_wait(),
             )
-            with tf.control_dependencies([waited]):
+            with tf.control_dependencies(waited):
                 return tf.compat.v1.Assert(is_started(), [message])
 
         return tf.compat.v1.cond(is_started(), tf.no_op, wait, name="wait_for_start").op
+
+
+def _must_wait() -> Any:
+    return tf.function(
+        lambda started, deadline: tf.logical_and(
+            tf.logical_not(tf.raw_ops.VarIsInitializedOp(resource=started)),
+            tf.timestamp() < deadline,
+        ),
+        autograph=False,
+    ).get_concrete_function(*_WAITING)
+
+
+def _wait() -> Any:
+    return tf.function(
+        lambda started, deadline: (started, deadline), autograph=False
+    ).get_concrete_function(*_WAITING)
