@@ -18,6 +18,7 @@ import tensorflow as tf
 
 import tfprefetch
 from compat.plan.capture import SubGraph
+from compat.plan.flag import Flag
 
 # As good as endless: a million elements per second would take 146 thousand years.
 _ENDLESS = 2**62
@@ -95,7 +96,7 @@ class Elements:
     epoch: SubGraph
     num_epochs: int | None
     description: str
-    closed: tf.Tensor | None = None
+    closed: Flag | None = None
 
     def __str__(self) -> str:
         epochs = "for ever" if self.num_epochs is None else f"{self.num_epochs} epochs"
@@ -110,9 +111,7 @@ class Elements:
         epochs = tf.data.Dataset.range(_ENDLESS if self.num_epochs is None else self.num_epochs)
         if self.closed is not None:
             closed = self.closed
-            epochs = epochs.take_while(
-                lambda _: tf.logical_not(tf.raw_ops.VarIsInitializedOp(resource=closed))
-            )
+            epochs = epochs.take_while(lambda _: tf.logical_not(closed.is_up()))
         return epochs.flat_map(tf.autograph.experimental.do_not_convert(rows))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from compat.plan.capture import capture
+from compat.plan.flag import Flag
 from compat.plan.stages import Batch, Elements, Plan
 from compat.record.fallback import keep_queue
 from compat.record.runner import InputRunner
@@ -33,7 +34,7 @@ class InputProducer:
         """Delivers the rows of `rows`, each as described by `spec`."""
         self._spec = spec
         self._capacity = capacity
-        self._closed: tf.Tensor | None = None
+        self._closed: Flag | None = None
         self._queue: tf.queue.FIFOQueue | None = None
         with tf.control_dependencies(None):
             epoch = capture([rows], lambda operation: False)
@@ -121,16 +122,9 @@ class InputProducer:
         """An op after which no further epoch begins; the one under way is delivered."""
         del cancel_pending_enqueues  # an epoch is never pending
         if self._closed is None:
-            with on_host():
-                self._closed = tf.raw_ops.VarHandleOp(
-                    dtype=tf.bool, shape=[], shared_name=f"{self.name}/closed"
-                )
+            self._closed = Flag(f"{self.name}/closed")
             self.source.rebuild()
-        return tf.raw_ops.AssignVariableOp(
-            resource=self._closed,
-            value=tf.constant(True),
-            name=name or self._operation_name("Close"),
-        )
+        return self._closed.up(name or self._operation_name("Close"))
 
     def _operation_name(self, method: str) -> str:
         return f"{self.name.split('/')[-1]}_{method}"

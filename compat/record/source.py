@@ -16,6 +16,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from compat.plan.flag import Flag
 from compat.plan.stages import Count, Live, Plan, empty
 from compat.record.location import user_line
 from compat.report import PipelineReport
@@ -23,7 +24,6 @@ from compat.settings import settings
 
 # How long a read waits for runners that another thread may be about to start.
 _START_TIMEOUT_SECONDS = 4.0
-_WAITING = (tf.TensorSpec([], tf.resource), tf.TensorSpec([], tf.float64))
 # TensorFlow serialises the collections whose keys are strings; this one is not for export.
 _COLLECTION = ("compat", "pipelines")
 
@@ -155,9 +155,7 @@ class Source:
                 name=scope if names_iterator else "iterator",
                 **self._output_types_and_shapes,
             )
-            self._started = tf.raw_ops.VarHandleOp(
-                dtype=tf.bool, shape=[], shared_name=f"{self.name}/started"
-            )
+            self._started = Flag(f"{self.name}/started")
             self._gate = self._wait_for_start()
             self.start_empty = self._starter(empty(tuple(self.specs)), reads_ahead=False)
         self.build()
@@ -247,7 +245,7 @@ class Source:
         variant = tf.data.experimental.to_variant(dataset.with_options(options))
         initializer = tf.raw_ops.MakeIterator(dataset=variant, iterator=self.handle)
         with tf.control_dependencies([initializer]):
-            return tf.raw_ops.AssignVariableOp(resource=self._started, value=tf.constant(True))
+            return self._started.up()
 
     def _wait_for_start(self) -> tf.Operation:
         """Passes once the pipeline runs; fails, naming the missing call, if that does not happen.
@@ -261,33 +259,24 @@ class Source:
             "reading"
         )
 
-        def is_started() -> tf.Tensor:
-            return tf.raw_ops.VarIsInitializedOp(resource=self._started)
+        def must_wait(deadline: tf.Tensor) -> tf.Tensor:
+            return tf.logical_and(tf.logical_not(self._started.is_up()), tf.timestamp() < deadline)
 
         def wait() -> tf.Operation:
             # One op, not the many of tf.while_loop: skipping it costs nothing at every read.
             waited = tf.raw_ops.While(
-                input=[self._started, tf.timestamp() + _START_TIMEOUT_SECONDS],
-                cond=_must_wait(),
-                body=_wait(),
+                input=[tf.timestamp() + _START_TIMEOUT_SECONDS],
+                cond=_function(must_wait),
+                body=_function(tf.identity),
             )
             with tf.control_dependencies(waited):
-                return tf.compat.v1.Assert(is_started(), [message])
+                return tf.compat.v1.Assert(self._started.is_up(), [message])
 
-        return tf.compat.v1.cond(is_started(), tf.no_op, wait, name="wait_for_start").op
-
-
-def _must_wait() -> Any:
-    return tf.function(
-        lambda started, deadline: tf.logical_and(
-            tf.logical_not(tf.raw_ops.VarIsInitializedOp(resource=started)),
-            tf.timestamp() < deadline,
-        ),
-        autograph=False,
-    ).get_concrete_function(*_WAITING)
+        return tf.compat.v1.cond(self._started.is_up(), tf.no_op, wait, name="wait_for_start").op
 
 
-def _wait() -> Any:
-    return tf.function(
-        lambda started, deadline: (started, deadline), autograph=False
-    ).get_concrete_function(*_WAITING)
+def _function(python_function: Callable[[tf.Tensor], tf.Tensor]) -> Any:
+    """A function of a point in time, in seconds."""
+    return tf.function(python_function, autograph=False).get_concrete_function(
+        tf.TensorSpec([], tf.float64)
+    )

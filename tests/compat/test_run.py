@@ -276,7 +276,7 @@ def test_stats_survive_sigterm_and_children(program, project, tmp_path):
             child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
             child.start()
             child.terminate()
-            child.join()
+            child.join(60)
             print(child.exitcode, flush=True)
             time.sleep(600)
             """
@@ -291,9 +291,13 @@ def test_stats_survive_sigterm_and_children(program, project, tmp_path):
         text=True,
     )
     with process:
-        assert process.stdout.readline() == f"{-signal.SIGTERM}\n"
-        assert stats.read_text() == ""  # the child has not written it
-        process.terminate()
+        try:
+            assert process.stdout.readline() == f"{-signal.SIGTERM}\n"
+            assert stats.read_text() == ""  # the child has not written it
+            process.terminate()
+            process.wait(60)
+        finally:
+            process.kill()
     assert process.returncode == -signal.SIGTERM
     assert json.loads(stats.read_text()) == {"pipelines": []}
 
@@ -312,7 +316,7 @@ def test_strict_names_the_line(program, project):
     )
     done = run(program, folder, "--strict", "script.py")
     assert done.returncode == 1
-    assert f'File "{folder / "script.py"}", line 6' in done.stderr
+    assert f'File "{folder / "script.py"}", line 3' in done.stderr
     assert "QueueFallbackError" in done.stderr
     done = run(program, folder, "script.py")
     assert done.returncode == 0, done.stderr

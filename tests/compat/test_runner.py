@@ -172,6 +172,16 @@ def test_an_exported_graph_runs_elsewhere(tmp_path):
         coordinator.join(threads)
 
 
+def test_a_graph_that_depends_on_a_batch_can_be_frozen(session):
+    weight = v1.get_variable("weight", initializer=[2], use_resource=False)
+    result = tf.identity(compat.batch([numbers()], 2) * weight, name="result")
+    session.run(v1.global_variables_initializer())
+    graph_def = v1.graph_util.convert_variables_to_constants(
+        session, session.graph_def, [result.op.name]
+    )
+    assert not [node.op for node in graph_def.node if node.op.startswith("Var")]
+
+
 def test_saver_does_not_warn(session, tmp_path, caplog):
     v1.get_variable("weight", initializer=2)
     compat.batch([numbers()], 2)

@@ -1,0 +1,1 @@
+"""The command line: runs TF1 scripts as they are."""
