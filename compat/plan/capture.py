@@ -70,12 +70,6 @@ class SubGraph:
         """Whether the user asked for repeatable random numbers."""
         return any(_seeds(operation) != (0, 0) for operation in self.random_operations)
 
-    @property
-    def has_twins(self) -> bool:
-        """Whether two random ops were given one seed, so that they draw alike."""
-        seeds = [pair for pair in map(_seeds, self.random_operations) if pair != (0, 0)]
-        return len(seeds) != len(set(seeds))
-
     def __str__(self) -> str:
         # Constants and identities are plumbing; what is left is what the user would name.
         plumbing = {"Const", "Identity", "NoOp"}

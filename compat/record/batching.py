@@ -246,7 +246,7 @@ def _composed(plans: list[Plan], preprocessing: SubGraph, batching: _Batching) -
         plan = Plan((Endless(),))
     else:
         plan = plans[0] if len(plans) == 1 else Plan((Zip(tuple(plans)),))
-    sequence = _reason_for_sequence(plans, preprocessing, batching)
+    sequence = _reason_for_sequence(plans, preprocessing)
     if sequence or batching.enqueue_many:
         return _in_sequence(plan, preprocessing, batching, sequence or "enqueue_many")
     mapped = MapAndBatch(
@@ -260,17 +260,14 @@ def _composed(plans: list[Plan], preprocessing: SubGraph, batching: _Batching) -
     return plan.then(mapped, Prefetch(max(1, batching.capacity // batching.batch_size)))
 
 
-def _reason_for_sequence(
-    plans: list[Plan], preprocessing: SubGraph, batching: _Batching
-) -> str | None:
+def _reason_for_sequence(plans: list[Plan], preprocessing: SubGraph) -> str | None:
     """Why the preprocessing has to run as TF1's threads ran it, if it has to."""
     if not plans:
         return "no recorded source"
     if preprocessing.has_effects:
         return "an op with side effects"
-    if preprocessing.has_twins:
-        return "random ops with one seed"
-    if preprocessing.is_seeded and batching.num_threads == 1:
+    if preprocessing.is_seeded:
+        # Repeatable, and two ops with one seed (image and mask flipped alike) stay in step.
         return "seeded random ops"
     return None
 

@@ -18,8 +18,11 @@ from compat.record.runner import InputRunner
 from compat.record.source import Source, on_host
 
 
-class InputProducer:
-    """What TF1 returned as the producer's queue, with elements that come out of a dataset."""
+class InputProducer(tf.queue.QueueBase):
+    """What TF1 returned as the producer's queue, with elements that come out of a dataset.
+
+    It is a queue for `isinstance`, but has no queue's state: nobody enqueues, nothing is held.
+    """
 
     def __init__(
         self,
@@ -30,8 +33,10 @@ class InputProducer:
         capacity: int,
         shared_name: str | None,
         scope: str,
+        cancel_op: tf.Operation | None = None,
     ) -> None:
         """Delivers the rows of `rows`, each as described by `spec`."""
+        # Not QueueBase.__init__, which needs the handle of a real queue.
         self._spec = spec
         self._capacity = capacity
         self._closed: Flag | None = None
@@ -51,7 +56,7 @@ class InputProducer:
             shared_name=shared_name,
             names_iterator=True,
         )
-        self.runner = InputRunner(self.source, queue=self)
+        self.runner = InputRunner(self.source, self, cancel_op)
         tf.compat.v1.train.add_queue_runner(self.runner)
 
     @property
@@ -126,13 +131,53 @@ class InputProducer:
             self.source.rebuild()
         return self._closed.up(name or self._operation_name("Close"))
 
+    def enqueue(self, vals: Any, name: str | None = None) -> tf.Operation:
+        """Raises: the elements are the producer's own.
+
+        Raises:
+          NotImplementedError: always.
+        """
+        raise NotImplementedError(self._needs_a_queue("enqueue"))
+
+    def enqueue_many(self, vals: Any, name: str | None = None) -> tf.Operation:
+        """Raises: the elements are the producer's own.
+
+        Raises:
+          NotImplementedError: always.
+        """
+        raise NotImplementedError(self._needs_a_queue("enqueue_many"))
+
+    def size(self, name: str | None = None) -> tf.Tensor:
+        """Raises: nothing is held.
+
+        Raises:
+          NotImplementedError: always.
+        """
+        raise NotImplementedError(self._needs_a_queue("size"))
+
+    def is_closed(self, name: str | None = None) -> tf.Tensor:
+        """Raises: it is known only to who reads.
+
+        Raises:
+          NotImplementedError: always.
+        """
+        raise NotImplementedError(self._needs_a_queue("is_closed"))
+
+    def _needs_a_queue(self, method: str) -> str:
+        return (
+            f"{method}() of the {self.source.function_name} of {self.source.line} needs a real "
+            "queue, and this is a dataset; `run --engine=queues` has one"
+        )
+
     def _operation_name(self, method: str) -> str:
         return f"{self.name.split('/')[-1]}_{method}"
 
     def _dequeue_batch(self, n: Any, name: str, drop_remainder: bool) -> tf.Tensor:
         size = tf.get_static_value(n)
         if size is None:
-            return self._dequeue_each(n, name)
+            return self._dequeue_each(tf.convert_to_tensor(n), name)
+        if size == 0:
+            return tf.zeros([0, *self._spec.shape.as_list()], self._spec.dtype, name)
         spec = tf.TensorSpec(
             [int(size) if drop_remainder else None, *self._spec.shape.as_list()], self._spec.dtype
         )

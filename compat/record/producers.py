@@ -43,7 +43,7 @@ def string_input_producer(
       capacity: TF1's queue size; of meaning only where a real queue is asked for (`queue_ref`).
       shared_name: name under which sessions of one server share the producer.
       name: name of the ops.
-      cancel_op: accepted as in TF1; there is no blocked enqueue that it could cancel.
+      cancel_op: run when the coordinator stops.
 
     Returns:
       What TF1 returned as a queue: `dequeue()`, `dequeue_many(n)`, `close()`, and an argument
@@ -79,7 +79,14 @@ def string_input_producer(
         rows = _shuffled(rows, seed) if shuffle else rows
         spec = tf.TensorSpec([], tf.string)
         return InputProducer(
-            "string_input_producer", rows, spec, num_epochs, capacity, shared_name, scope
+            "string_input_producer",
+            rows,
+            spec,
+            num_epochs,
+            capacity,
+            shared_name,
+            scope,
+            cancel_op,
         )
 
 

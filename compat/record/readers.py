@@ -8,6 +8,7 @@ several records.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import tensorflow as tf
@@ -68,9 +69,11 @@ class _DatasetReader(tf.compat.v1.ReaderBase):
 
 
 def _read(names: Plan, stage: Read) -> Plan:
-    """Reads ahead by one record, unless that would take a file that another reader would get."""
-    plan = names.then(stage)
-    return plan if names.is_exact else plan.then(Prefetch(1))
+    """Reads ahead, unless that would take files which another reader would get."""
+    if names.is_exact:
+        options = (*stage.options, ("num_parallel_calls", None))
+        return names.then(dataclasses.replace(stage, options=options))
+    return names.then(stage, Prefetch(1))
 
 
 class WholeFileReader(_DatasetReader, tf.compat.v1.WholeFileReader):
@@ -109,7 +112,7 @@ class FixedLengthRecordReader(_DatasetReader, tf.compat.v1.FixedLengthRecordRead
                     ("record_bytes", record_bytes),
                     ("header_bytes", header_bytes or 0),
                     ("footer_bytes", footer_bytes or 0),
-                    ("allow_ragged_tail", True),
+                    ("ignore_ragged_tail", True),
                 ),
             )
 

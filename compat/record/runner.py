@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -23,8 +24,17 @@ class InputRunner(tf.compat.v1.train.QueueRunner):
     exported and imported elsewhere starts under TensorFlow's own `QueueRunner`.
     """
 
-    def __init__(self, source: Source, queue: object = None) -> None:
-        """Stands for `source`; `queue` is what the user's program finds as `runner.queue`."""
+    def __init__(
+        self, source: Source, queue: object = None, cancel_op: tf.Operation | None = None
+    ) -> None:
+        """Stands for `source`.
+
+        Args:
+          source: the pipeline to start.
+          queue: what the user's program finds as `runner.queue`.
+          cancel_op: run when the coordinator stops.
+        """
+        self._runs_cancel_op = cancel_op is not None
         self._sources = [source]
         self._source_name = source.name
         self._started_sessions: weakref.WeakSet[tf.compat.v1.Session] = weakref.WeakSet()
@@ -40,7 +50,7 @@ class InputRunner(tf.compat.v1.train.QueueRunner):
             queue=queue if queue is not None else source.handle.op,
             enqueue_ops=[start_once.op],
             close_op=done,
-            cancel_op=done,
+            cancel_op=done if cancel_op is None else cancel_op,
         )
 
     @property
@@ -68,21 +78,44 @@ class InputRunner(tf.compat.v1.train.QueueRunner):
           start: start now, before returning; otherwise the returned thread does it.
 
         Returns:
-          The threads that are still to be started by the caller.
+          The threads, for `coord.join`; those of a pipeline that runs already are not needed.
         """
         with self._start_lock:
             if sess in self._started_sessions:
                 return []
             self._started_sessions.add(sess)
+        threads = []
         if start:
             self._start(sess, coord)
-            return []
+        else:
+            threads.append(self._thread(self._start, sess, coord, daemon))
+        if coord and self._runs_cancel_op:
+            threads.append(self._thread(self._cancel_on_stop, sess, coord, daemon))
+            if start:
+                threads[-1].start()
+        return threads
+
+    def _thread(
+        self,
+        target: Callable[..., None],
+        sess: tf.compat.v1.Session,
+        coord: tf.train.Coordinator | None,
+        daemon: bool,
+    ) -> threading.Thread:
         thread = threading.Thread(
-            target=self._start, args=(sess, coord), name=f"InputRunner-{self.name}", daemon=daemon
+            target=target, args=(sess, coord), name=f"InputRunner-{self.name}", daemon=daemon
         )
         if coord:
             coord.register_thread(thread)
-        return [thread]
+        return thread
+
+    def _cancel_on_stop(self, sess: tf.compat.v1.Session, coord: tf.train.Coordinator) -> None:
+        coord.wait_for_stop()
+        try:
+            sess.run(self.cancel_op)
+        except Exception as error:
+            # As in TF1: a program that stops is not stopped by this.
+            tf.compat.v1.logging.vlog(1, "Ignored exception: %s", error)
 
     def _start(self, sess: tf.compat.v1.Session, coord: tf.train.Coordinator | None = None) -> None:
         try:

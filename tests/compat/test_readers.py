@@ -118,7 +118,7 @@ def test_a_truncated_record_is_named(session, files):
     queue = compat.string_input_producer([path], num_epochs=1)
     values = compat.batch([compat.TFRecordReader().read(queue)[1]], 1)
     v1.train.start_queue_runners(session)
-    with pytest.raises(tf.errors.DataLossError, match=r"a\.tfrecord"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"a\.tfrecord"):
         for _ in range(4):
             session.run(values)
 
