@@ -1,0 +1,121 @@
+"""The classic programs under both engines, against what TensorFlow 1.15.5 printed."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import data
+import programs
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+EXPECTED = json.loads((ROOT / "tests" / "goldens" / "programs.json").read_text())
+ENGINES = ("datasets", "queues")
+
+
+@pytest.fixture(scope="session")
+def data_directory(tmp_path_factory):
+    return data.make(tmp_path_factory.mktemp("examples") / "data")
+
+
+@pytest.fixture(autouse=True)
+def find_compat(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
+def compat_run(*options):
+    return [sys.executable, "-m", "compat", "run", *options]
+
+
+def test_every_case_was_recorded():
+    assert set(EXPECTED) == set(programs.CASES)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_prints_what_tensorflow_1_printed(name, engine, data_directory, tmp_path):
+    python = compat_run(f"--engine={engine}")
+    assert programs.run(python, name, data_directory, tmp_path) == EXPECTED[name]
+
+
+RAW_QUEUES = {"feature_thread": "FIFOQueue", "shuffle_queue": "RandomShuffleQueue"}
+
+
+@pytest.mark.parametrize("name", sorted(set(EXPECTED) - set(RAW_QUEUES) - {"slices_endless"}))
+def test_runs_on_datasets_when_strict(name, data_directory, tmp_path):
+    stats = tmp_path / "stats.json"
+    python = compat_run("--strict", f"--stats={stats}")
+    assert programs.run(python, name, data_directory, tmp_path)["status"] == 0
+    (pipeline,) = json.loads(stats.read_text())["pipelines"]
+    assert (pipeline["engine"], pipeline["reason"]) == ("datasets", "")
+    assert pipeline["stages"]
+
+
+@pytest.mark.parametrize(("name", "queue"), RAW_QUEUES.items())
+def test_a_queue_of_the_programs_own_stays_one(name, queue, data_directory, tmp_path):
+    stats = tmp_path / "stats.json"
+    outcome = programs.run(compat_run(f"--stats={stats}"), name, data_directory, tmp_path)
+    (pipeline,) = json.loads(stats.read_text())["pipelines"]
+    assert (pipeline["name"], pipeline["engine"]) == (queue, "queue")
+    assert pipeline["elements"] == len(outcome["elements"])
+    assert pipeline["reason"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_photos_are_shuffled_within_each_epoch(engine, data_directory, tmp_path):
+    script = programs.LEGACY / "read_photos.py"
+    arguments = [f"--data_dir={data_directory}", "--shuffle", "--num_epochs=20"]
+    done = run_script(compat_run(f"--engine={engine}"), script, arguments, tmp_path)
+    photos = {path.read_bytes(): path.name for path in (data_directory / "photos").iterdir()}
+    written = [photos[(tmp_path / f"read/test_{i}.jpg").read_bytes()] for i in range(1, 61)]
+    epochs = [tuple(written[start : start + 3]) for start in range(0, 60, 3)]
+    assert {tuple(sorted(epoch)) for epoch in epochs} == {tuple(sorted(photos.values()))}
+    assert len(set(epochs)) > 1  # 20 equal epochs have a chance of 1 in 6 ** 19
+    assert done.stdout.endswith("done after 60 images\n")
+
+
+def test_photos_in_order_are_written_byte_for_byte(data_directory, tmp_path):
+    programs.run(compat_run(), "photos", data_directory, tmp_path)
+    names = ("china.jpg", "flower.jpg", "grace_hopper.jpg")
+    expected = [(data_directory / "photos" / name).read_bytes() for name in names] * 5
+    written = [(tmp_path / f"read/test_{i}.jpg").read_bytes() for i in range(1, 16)]
+    assert written == expected
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_loss_falls(engine, data_directory, tmp_path):
+    script = programs.LEGACY / "train_digits.py"
+    arguments = [f"--data_dir={data_directory}"]
+    done = run_script(compat_run(f"--engine={engine}"), script, arguments, tmp_path)
+    first, last = (float(line.split()[-1]) for line in done.stdout.splitlines()[:2])
+    assert first == pytest.approx(2.303)  # log(10): nothing is known at first
+    assert last < 0.8
+
+
+def test_the_python_function_runs_ahead_within_bounds(data_directory, tmp_path):
+    script = programs.LEGACY / "py_func_batch.py"
+    done = run_script(compat_run(), script, [str(data_directory), "12"], tmp_path)
+    calls = delivered = 0
+    for line in done.stdout.splitlines():
+        calls += line.startswith("f ")
+        if line.startswith("r "):
+            delivered += 1
+    assert delivered == 24
+    # capacity 2, one thread, batches of 2
+    assert 24 <= calls <= 24 + 2 + 1 + 2
+
+
+def run_script(python, script, arguments, directory):
+    done = subprocess.run(
+        [*python, str(script), *arguments],
+        cwd=directory,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=programs.TIMEOUT_S,
+    )
+    assert done.returncode == 0, done.stderr
+    return done

@@ -1,0 +1,210 @@
+"""Scenarios: small programs, written once, run by TensorFlow 1.15.5 and by whatever stands for it.
+
+A scenario is a function of a `tf` module and a directory of small files. It returns what can be
+observed from outside as JSON: values, shapes, the exception that ended it. This module runs on
+Python 3.7 too, as TensorFlow 1.15.5 needs it.
+
+    @scenario
+    def range_in_order(tf, files):
+        return drain(tf, tf.train.range_input_producer(3, num_epochs=1, shuffle=False).dequeue())
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import json
+import os
+import select
+import signal
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+TIMEOUT_S = 60  # for a whole scenario; then it is killed
+RUN_TIMEOUT_MS = 20_000  # for one session.run; then it raises DeadlineExceededError
+JOIN_TIMEOUT_S = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenario:
+    """One scenario; `differs` says why compat's outcome is meant to be `instead`."""
+
+    run: Callable[[Any, Path], Any]
+    differs: str = ""
+    instead: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+SCENARIOS: dict[str, Scenario] = {}
+
+
+def add(name: str, run: Callable[[Any, Path], Any], differs: str = "", **instead: Any) -> None:
+    """Enters a scenario under `name`."""
+    if name in SCENARIOS:
+        raise ValueError(f"two scenarios are called {name!r}")
+    if bool(differs) != bool(instead):
+        raise ValueError(f"{name}: `differs` needs the keys that differ, and they need it")
+    SCENARIOS[name] = Scenario(run, differs, instead)
+
+
+def scenario(run: Callable[[Any, Path], Any]) -> Callable[[Any, Path], Any]:
+    """Enters a function under its own name."""
+    add(run.__name__, run)
+    return run
+
+
+def differs(reason: str, **instead: Any) -> Callable:
+    """Enters a function whose outcome differs from TensorFlow 1's on purpose."""
+
+    def decorate(run: Callable[[Any, Path], Any]) -> Callable[[Any, Path], Any]:
+        add(run.__name__, run, reason, **instead)
+        return run
+
+    return decorate
+
+
+# ---------------------------------------------------------------- to be used by scenarios
+
+
+def session(tf: Any) -> Any:
+    """A session in which nothing waits for ever."""
+    return tf.Session(config=tf.ConfigProto(operation_timeout_in_ms=RUN_TIMEOUT_MS))
+
+
+def initialize(tf: Any, sess: Any) -> None:
+    """Runs both initializers, as every TF1 program did."""
+    sess.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
+
+
+def fetch(run: Callable[[], Any], limit: int) -> dict[str, Any]:
+    """Calls `run` up to `limit` times; `ended` is the exception that ended it."""
+    values: list[Any] = []
+    ended = "limit"
+    try:
+        while len(values) < limit:
+            values.append(run())
+    except Exception as error:
+        ended = type(error).__name__
+    return {"values": values, "ended": ended}
+
+
+def join(coord: Any, threads: Any) -> str | None:
+    """Stops; returns the type of what `coord.join` raised."""
+    coord.request_stop()
+    try:
+        coord.join(threads, stop_grace_period_secs=JOIN_TIMEOUT_S)
+    except Exception as error:
+        return type(error).__name__
+    return None
+
+
+def drain(tf: Any, fetches: Any, limit: int = 200) -> dict[str, Any]:
+    """The usual loop: initialize, start, fetch until something is raised, stop, join."""
+    with session(tf) as sess:
+        initialize(tf, sess)
+        coord = tf.train.Coordinator()
+        threads = tf.train.start_queue_runners(sess=sess, coord=coord)
+        outcome = fetch(lambda: sess.run(fetches), limit)
+        outcome["joined"] = join(coord, threads)
+    return outcome
+
+
+def as_multiset(outcome: dict[str, Any], flatten: bool = True) -> dict[str, Any]:
+    """The outcome where order is not defined: all elements, sorted, and the sizes of batches."""
+    values = plain(outcome["values"])
+    if flatten and values and isinstance(values[0], list):
+        outcome = {**outcome, "sizes": [len(batch) for batch in values]}
+        values = [element for batch in values for element in batch]
+    return {**outcome, "values": sorted(values)}
+
+
+def raised(call: Callable[[], Any], *words: str) -> dict[str, Any]:
+    """What `call` raises, and whether the message has these words."""
+    try:
+        call()
+    except Exception as error:
+        text = str(error).lower()
+        return {"raises": type(error).__name__, "says": {word: word in text for word in words}}
+    return {"raises": None}
+
+
+def static(tensors: Any) -> Any:
+    """Static shapes and dtypes, in the structure of `tensors`, with the types of containers."""
+    if isinstance(tensors, dict):
+        return {"dict": {key: static(value) for key, value in tensors.items()}}
+    if isinstance(tensors, (list, tuple)):
+        return {type(tensors).__name__: [static(tensor) for tensor in tensors]}
+    if hasattr(tensors, "dense_shape"):
+        return {"sparse": {"shape": dimensions(tensors.get_shape()), "dtype": tensors.dtype.name}}
+    return {"shape": dimensions(tensors.shape), "dtype": tensors.dtype.name}
+
+
+def dimensions(shape: Any) -> list[int | None] | None:
+    """`[2, None]`, or None where the rank is not known."""
+    return None if shape.ndims is None else shape.as_list()
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON can hold it."""
+    if isinstance(value, dict):
+        return {key: plain(value[key]) for key in value}
+    if hasattr(value, "dense_shape"):
+        return {name: plain(getattr(value, name)) for name in ("indices", "values", "dense_shape")}
+    if isinstance(value, (list, tuple)):
+        return [plain(element) for element in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, (bytes, Path)):
+        return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    return value
+
+
+# ---------------------------------------------------------------- running them
+
+
+def run_all(tf: Any, files: Path, names: list[str]) -> dict[str, Any]:
+    """Runs scenarios, each in its own process, and returns their outcomes by name."""
+    pending = collections.deque(names)
+    running: dict[int, tuple[str, int, float]] = {}  # read end of the pipe: name, process, start
+    parts: dict[int, bytes] = {}
+    outcomes: dict[str, Any] = {}
+    while pending or running:
+        while pending and len(running) < (os.cpu_count() or 1):
+            name = pending.popleft()
+            pipe, pid = _fork(tf, files, name)
+            running[pipe], parts[pipe] = (name, pid, time.monotonic()), b""
+        for pipe in select.select(list(running), [], [], 1.0)[0]:
+            data = os.read(pipe, 65536)
+            parts[pipe] += data
+            if data:
+                continue
+            name, pid, _ = running.pop(pipe)
+            os.close(pipe)
+            status = os.waitpid(pid, 0)[1]
+            text = parts.pop(pipe).decode().replace(str(files), "DIR")
+            outcomes[name] = json.loads(text) if text else {"died": f"wait status {status}"}
+        for _, pid, started in running.values():
+            if time.monotonic() - started > TIMEOUT_S:
+                os.kill(pid, signal.SIGKILL)
+    return {name: outcomes[name] for name in sorted(outcomes)}
+
+
+def _fork(tf: Any, files: Path, name: str) -> tuple[int, int]:
+    # A process per scenario: one that hangs or crashes takes no other with it, and each has a
+    # fresh default graph. No TensorFlow thread exists before the fork, as nothing has run yet.
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(write)
+        return read, pid
+    try:
+        with tf.Graph().as_default():
+            outcome = plain(SCENARIOS[name].run(tf, files))
+    except BaseException as error:
+        traceback.print_exc()
+        outcome = {"failed": type(error).__name__, "message": str(error)[:500]}
+    with os.fdopen(write, "w") as pipe:
+        json.dump(outcome, pipe)
+    os._exit(0)  # queue threads may still be blocked; the outcome is out

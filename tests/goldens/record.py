@@ -1,0 +1,69 @@
+"""Runs every scenario and writes the outcomes, sorted, as JSON.
+
+python tests/goldens/record.py                        under TensorFlow 1.15.5: the goldens
+python tests/goldens/record.py --data DIRECTORY       and what the classic programs print
+python record.py --tensorflow compat.v1 --out FILE    the same scenarios with that module
+python record.py --only batch --out FILE              those whose name contains "batch"
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import harness
+import programs
+import scenarios  # noqa: F401  (fills harness.SCENARIOS)
+from files import make_files
+
+HERE = Path(__file__).resolve().parent
+
+
+def main() -> None:
+    """Command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tensorflow", default="tensorflow", help="module that stands for tf")
+    parser.add_argument("--out", type=Path, default=HERE / "scenarios.json")
+    parser.add_argument("--only", default="", help="part of the names of scenarios to run")
+    parser.add_argument("--data", type=Path, help="where examples/data.py put the data")
+    arguments = parser.parse_args()
+
+    tf = importlib.import_module(arguments.tensorflow)
+    if arguments.tensorflow == "tensorflow" and tf.__version__ != "1.15.5":
+        parser.error(f"goldens are what TensorFlow 1.15.5 does, this is {tf.__version__}")
+    if hasattr(tf, "disable_v2_behavior"):
+        tf.disable_v2_behavior()
+    tf.logging.set_verbosity(tf.logging.ERROR)
+
+    names = [name for name in harness.SCENARIOS if arguments.only in name]
+    with tempfile.TemporaryDirectory() as directory:
+        files = Path(directory)
+        make_files(files)
+        outcomes = harness.run_all(tf, files, names)
+    write(arguments.out, outcomes)
+    if arguments.data:
+        with tempfile.TemporaryDirectory() as directory:
+            data = arguments.data.resolve()
+            printed = {
+                name: programs.run([sys.executable], name, data, Path(directory))
+                for name in programs.CASES
+            }
+        write(arguments.out.with_name("programs.json"), printed)
+
+
+def write(path: Path, outcomes: dict[str, Any]) -> None:
+    """One line for each outcome, so that one that changed is a line that changed."""
+    lines = [f"{json.dumps(name)}: {json.dumps(outcomes[name])}" for name in sorted(outcomes)]
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+if __name__ == "__main__":
+    main()
