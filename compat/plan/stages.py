@@ -1,163 +1,20 @@
-"""The stages of a plan: each says in one line what it does, and does it to a dataset.
-
-    plan = Plan((Elements(...), Read("tfrecord"), MapAndBatch(...), Prefetch(2)))
-    print(plan)
-    dataset = plan.build()
-
-A dataset of a plan has flat tuples of tensors as elements. Stages are built inside the user's
-TF1 graph, so that captured tensors and tables are the user's own.
-"""
+"""The further stages of a plan: read, map, batch and so on."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import tensorflow as tf
 
 import tfprefetch
 from compat.plan.capture import SubGraph
-from compat.plan.flag import Flag
-
-# As good as endless: a million elements per second would take 146 thousand years.
-_ENDLESS = 2**62
-
-
-class Stage(Protocol):
-    """One step of a plan."""
-
-    def build(self, dataset: tf.data.Dataset | None) -> tf.data.Dataset:
-        """Applies this stage; a plan's first stage gets None."""
+from compat.plan.plan import Stage, map_until_end
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
-    """What a pipeline does, from its source to what the training loop receives."""
-
-    stages: tuple[Stage, ...]
-
-    def then(self, *stages: Stage) -> Plan:
-        """The same plan with more stages behind it."""
-        return Plan(self.stages + stages)
-
-    def build(self) -> tf.data.Dataset:
-        """Makes the dataset, in the default graph."""
-        dataset = None
-        for stage in self.stages:
-            dataset = stage.build(dataset)
-        return dataset
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether it shows how far this plan reads ahead: elements are shared, or have effects."""
-        return any(
-            isinstance(stage, (Live, Endless, Map))
-            or (isinstance(stage, Zip) and any(plan.is_exact for plan in stage.plans))
-            for stage in self.stages
-        )
-
-    def lines(self) -> list[str]:
-        """One string per stage, in order."""
-        return [str(stage) for stage in self.stages]
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines())
-
-
-def empty(element_spec: Any) -> tf.compat.v1.data.Dataset:
-    """A dataset of that structure without elements, which depends on nothing else."""
-
-    def zeros(_: tf.Tensor) -> Any:
-        return tf.nest.map_structure(
-            lambda spec: tf.zeros([size or 0 for size in spec.shape], spec.dtype), element_spec
-        )
-
-    return tf.compat.v1.data.Dataset.range(0).map(zeros)
-
-
-def _map(
-    dataset: tf.data.Dataset, function: Callable[..., Any], num_parallel_calls: int | None = None
-) -> tf.data.Dataset:
-    """`Dataset.map` in which an OutOfRange error of the function ends the stream, as in TF1.
-
-    `Dataset.map` of TF2 reports such an error; the method of TF1's datasets ends the stream and
-    delivers what came before.
-    """
-    if not isinstance(dataset, tf.compat.v1.data.Dataset):
-        dataset = empty(dataset.element_spec).concatenate(dataset)
-    return dataset.map(tf.autograph.experimental.do_not_convert(function), num_parallel_calls)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Elements:
-    """What a producer delivers: the rows of a tensor that is computed anew for every epoch."""
-
-    epoch: SubGraph
-    num_epochs: int | None
-    description: str
-    closed: Flag | None = None
-
-    def __str__(self) -> str:
-        epochs = "for ever" if self.num_epochs is None else f"{self.num_epochs} epochs"
-        return f"elements: {self.description}, {epochs}"
-
-    def build(self, dataset: None = None) -> tf.data.Dataset:
-        del dataset  # this is a source
-
-        def rows(_: tf.Tensor) -> tf.data.Dataset:
-            return tf.data.Dataset.from_tensor_slices(tuple(self.epoch()))
-
-        epochs = tf.data.Dataset.range(_ENDLESS if self.num_epochs is None else self.num_epochs)
-        if self.closed is not None:
-            closed = self.closed
-            epochs = epochs.take_while(lambda _: tf.logical_not(closed.is_up()))
-        return epochs.flat_map(tf.autograph.experimental.do_not_convert(rows))
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Endless:
-    """No source: the preprocessing makes the elements by itself."""
-
-    def __str__(self) -> str:
-        return "elements: made by the program's own ops"
-
-    def build(self, dataset: None = None) -> tf.data.Dataset:
-        del dataset  # this is a source
-        return tf.compat.v1.data.Dataset.range(_ENDLESS)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Live:
-    """Another pipeline's running iterator, shared with whoever else reads from it."""
-
-    next_element: Callable[[], list[tf.Tensor]]
-    name: str
-
-    def __str__(self) -> str:
-        return f"elements: shared with other readers of {self.name}"
-
-    def build(self, dataset: None = None) -> tf.data.Dataset:
-        del dataset  # this is a source
-        return _map(tf.compat.v1.data.Dataset.range(_ENDLESS), lambda _: tuple(self.next_element()))
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Zip:
-    """Several sources in step: one element of each per step."""
-
-    plans: tuple[Plan, ...]
-
-    def __str__(self) -> str:
-        return "zip: " + " | ".join(" → ".join(plan.lines()) for plan in self.plans)
-
-    def build(self, dataset: None = None) -> tf.data.Dataset:
-        del dataset  # this is a source
-        return tf.data.Dataset.zip(tuple(plan.build() for plan in self.plans))
-
-
-@dataclasses.dataclass(frozen=True)
-class Read:
+class Read(Stage):
     """File names → (key, value) of their records, one file after another."""
 
     reader: str
@@ -168,34 +25,37 @@ class Read:
         return f"read: {self.reader}{options}"
 
     def build(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        names = dataset.map(lambda name: name)
         return tfprefetch.from_files(
-            names, self.reader, with_keys=True, cycle_length=1, **dict(self.options)
+            dataset, self.reader, with_keys=True, cycle_length=1, **dict(self.options)
         )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Map:
-    """The program's preprocessing, one element at a time and in order."""
+class Map(Stage):
+    """The program's preprocessing, element by element, for the reason given."""
 
     subgraph: SubGraph
     num_parallel_calls: int
     reason: str
+    is_exact = True
 
     def __str__(self) -> str:
-        calls = (
-            "in sequence" if self.num_parallel_calls == 1 else f"{self.num_parallel_calls} calls"
-        )
-        return f"map ({calls}: {self.reason}): {self.subgraph}"
+        return f"map {_calls(self._parallel_calls)} ({self.reason}): {self.subgraph}"
+
+    @property
+    def _parallel_calls(self) -> int | None:
+        # Seeded numbers are repeatable, and two ops with one seed (image and mask flipped alike)
+        # stay in step, only where calls come one after another.
+        in_sequence = self.num_parallel_calls == 1 or self.subgraph.is_seeded
+        return None if in_sequence else self.num_parallel_calls
 
     def build(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        calls = None if self.num_parallel_calls == 1 else self.num_parallel_calls
-        return _map(dataset, _flattened(self.subgraph), calls)
+        return map_until_end(dataset, _flattened(self.subgraph), self._parallel_calls)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class MapAndBatch:
-    """The program's preprocessing in parallel, and the batch; shuffled before decoding."""
+class MapAndBatch(Stage):
+    """The program's preprocessing on many elements at a time; shuffled before decoding."""
 
     subgraph: SubGraph
     batch_size: int
@@ -205,7 +65,12 @@ class MapAndBatch:
 
     def __str__(self) -> str:
         shuffle = f"shuffle ({self.shuffle_buffer_size}), " if self.shuffle_buffer_size else ""
-        return f"{shuffle}map in parallel and batch ({self.batch_size}): {self.subgraph}"
+        calls = _calls(self._parallel_calls)
+        return f"{shuffle}map {calls} and batch ({self.batch_size}): {self.subgraph}"
+
+    @property
+    def _parallel_calls(self) -> int | None:
+        return None if self.subgraph.is_seeded else tf.data.AUTOTUNE  # as in Map
 
     def build(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
         return dataset.apply(
@@ -213,6 +78,7 @@ class MapAndBatch:
                 _flattened(self.subgraph),
                 self.batch_size,
                 drop_remainder=self.drop_remainder,
+                num_parallel_calls=self._parallel_calls,
                 shuffle_buffer_size=self.shuffle_buffer_size,
                 seed=self.seed,
             )
@@ -220,7 +86,7 @@ class MapAndBatch:
 
 
 @dataclasses.dataclass(frozen=True)
-class Unbatch:
+class Unbatch(Stage):
     """`enqueue_many`: every row of the first dimension is an element."""
 
     def __str__(self) -> str:
@@ -231,7 +97,7 @@ class Unbatch:
 
 
 @dataclasses.dataclass(frozen=True)
-class Shuffle:
+class Shuffle(Stage):
     """Random order, out of a buffer."""
 
     buffer_size: int
@@ -245,7 +111,7 @@ class Shuffle:
 
 
 @dataclasses.dataclass(frozen=True)
-class Batch:
+class Batch(Stage):
     """Elements of equal shape, stacked."""
 
     batch_size: int
@@ -259,7 +125,7 @@ class Batch:
 
 
 @dataclasses.dataclass(frozen=True)
-class Prefetch:
+class Prefetch(Stage):
     """Runs ahead in the background, by a bounded number of elements or batches."""
 
     buffer_size: int
@@ -272,7 +138,7 @@ class Prefetch:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Count:
+class Count(Stage):
     """Counts what is delivered, for `--stats`."""
 
     count: Callable[[int], None]
@@ -288,6 +154,12 @@ class Count:
                 return tuple(tf.identity(tensor) for tensor in tensors)
 
         return dataset.map(tf.autograph.experimental.do_not_convert(counted))
+
+
+def _calls(num_parallel_calls: int | None) -> str:
+    if num_parallel_calls is None:
+        return "in sequence"
+    return "in parallel" if num_parallel_calls < 0 else f"in {num_parallel_calls} calls"
 
 
 def _flattened(subgraph: SubGraph) -> Callable[..., tuple[tf.Tensor, ...]]:

@@ -15,17 +15,9 @@ from typing import Any
 import tensorflow as tf
 
 from compat.plan.capture import SubGraph, Unplannable, capture
-from compat.plan.stages import (
-    Batch,
-    Endless,
-    Map,
-    MapAndBatch,
-    Plan,
-    Prefetch,
-    Shuffle,
-    Unbatch,
-    Zip,
-)
+from compat.plan.plan import Plan
+from compat.plan.sources import Endless, Zip
+from compat.plan.stages import Batch, Map, MapAndBatch, Prefetch, Shuffle, Unbatch
 from compat.record.fallback import call_queue_function
 from compat.record.reference import Reference, reference
 from compat.record.runner import InputRunner
@@ -246,9 +238,8 @@ def _composed(plans: list[Plan], preprocessing: SubGraph, batching: _Batching) -
         plan = Plan((Endless(),))
     else:
         plan = plans[0] if len(plans) == 1 else Plan((Zip(tuple(plans)),))
-    sequence = _reason_for_sequence(plans, preprocessing)
-    if sequence or batching.enqueue_many:
-        return _in_sequence(plan, preprocessing, batching, sequence or "enqueue_many")
+    if not plans or plan.is_exact or preprocessing.has_effects or batching.enqueue_many:
+        return _one_by_one(plan, preprocessing, batching)
     mapped = MapAndBatch(
         preprocessing,
         batching.batch_size,
@@ -260,26 +251,21 @@ def _composed(plans: list[Plan], preprocessing: SubGraph, batching: _Batching) -
     return plan.then(mapped, Prefetch(max(1, batching.capacity // batching.batch_size)))
 
 
-def _reason_for_sequence(plans: list[Plan], preprocessing: SubGraph) -> str | None:
-    """Why the preprocessing has to run as TF1's threads ran it, if it has to."""
-    if not plans:
-        return "no recorded source"
-    if preprocessing.has_effects:
-        return "an op with side effects"
-    if preprocessing.is_seeded:
-        # Repeatable, and two ops with one seed (image and mask flipped alike) stay in step.
-        return "seeded random ops"
-    return None
-
-
-def _in_sequence(plan: Plan, preprocessing: SubGraph, batching: _Batching, reason: str) -> Plan:
+def _one_by_one(plan: Plan, preprocessing: SubGraph, batching: _Batching) -> Plan:
     """Elements are read ahead by no more than `capacity`, as by TF1's queue.
 
-    Where the preprocessing has side effects, this can be seen.
+    Where the preprocessing has side effects, or others share the source, this can be seen.
     """
-    # Parallel calls of an endless source would lose elements at its end.
-    parallel = batching.num_threads if reason == "an op with side effects" else 1
-    plan = plan.then(Map(preprocessing, parallel, reason))
+    if isinstance(plan.stages[0], Endless):
+        # Parallel calls would lose elements where the program's own function ends the stream.
+        calls, reason = 1, "there is no recorded source"
+    elif preprocessing.has_effects:
+        calls, reason = batching.num_threads, "it has side effects"
+    elif plan.is_exact:
+        calls, reason = batching.num_threads, "others share the source"
+    else:
+        calls, reason = tf.data.AUTOTUNE, "enqueue_many"
+    plan = plan.then(Map(preprocessing, calls, reason))
     if batching.enqueue_many:
         plan = plan.then(Unbatch())
     ahead = batching.capacity

@@ -12,7 +12,9 @@ import tensorflow as tf
 
 from compat.plan.capture import capture
 from compat.plan.flag import Flag
-from compat.plan.stages import Batch, Elements, Plan
+from compat.plan.plan import Plan
+from compat.plan.sources import Elements
+from compat.plan.stages import Batch
 from compat.record.fallback import keep_queue
 from compat.record.runner import InputRunner
 from compat.record.source import Source, on_host

@@ -13,7 +13,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat.plan.stages import Plan, Prefetch, Read
+from compat.plan.plan import Plan
+from compat.plan.stages import Prefetch, Read
 from compat.record.fallback import counted, forget_queue, keep_queue
 from compat.record.input_producer import InputProducer
 from compat.record.source import Source

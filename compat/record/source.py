@@ -17,7 +17,9 @@ from typing import Any
 import tensorflow as tf
 
 from compat.plan.flag import Flag
-from compat.plan.stages import Count, Live, Plan, empty
+from compat.plan.plan import Plan, empty
+from compat.plan.sources import Live
+from compat.plan.stages import Count
 from compat.record.location import user_line
 from compat.report import PipelineReport
 from compat.settings import settings
