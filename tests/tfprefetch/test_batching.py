@@ -102,6 +102,8 @@ def test_elements_of_every_kind():
     assert batches(tuples, lambda a, b: a + b[0] + b[1], 3) == [[12, 15, 18]]
     one = tf.data.Dataset.from_tensor_slices(([1, 2],))
     assert batches(one, lambda a: (a,), 2) == [([1, 2],)]
+    split = batches(tf.data.Dataset.range(200), lambda n: (n,), 200)
+    assert split == [(list(range(200)),)]
     sparse_rows = tf.data.Dataset.range(3).map(lambda n: tf.sparse.from_dense(tf.one_hot(n, 3)))
     assert batches(sparse_rows, tf.sparse.reduce_sum, 3) == [[1.0, 1.0, 1.0]]
 

@@ -1,0 +1,16 @@
+"""Fast, careful `tf.data` input pipelines.
+
+    import tfprefetch
+
+    dataset = tfprefetch.from_files("train-*.tfrecord", shuffle=True, num_epochs=None)
+    dataset = dataset.apply(tfprefetch.map_and_batch(parse_example, batch_size=128))
+
+Every function returns a plain `tf.data.Dataset`, or a function for `dataset.apply(...)`.
+"""
+
+from __future__ import annotations
+
+from tfprefetch.batching import map_and_batch
+from tfprefetch.files import from_files
+
+__all__ = ["from_files", "map_and_batch"]

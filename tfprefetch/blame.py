@@ -1,0 +1,257 @@
+"""Map a block of elements, and when that fails say which element it was, and why.
+
+tf.data keeps neither the element that made a mapped function fail nor its name. Here a function
+runs over a small dataset, a block, nested in the pipeline. If anything in it fails, the block
+becomes empty (`ignore_errors`), and what is concatenated to it, the explanation, gets its turn:
+it runs the block again, this time to find the element. Until then the explanation costs nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+_LONGEST_NAME_BYTES = 128
+_WHERE_TENSORFLOW_WAS = re.compile(
+    r"\A.*?(?:transformation with iterator: \S+: )|\n?\s*\[\[.*\Z", re.DOTALL
+)
+_IN_THE_LOG = "(the original error is in TensorFlow's log)"
+
+
+@dataclass(frozen=True)
+class Blame:
+    """How to map a block, and how to explain its failure.
+
+    Attributes:
+        map_func: the function over single elements; None leaves them as they are.
+        element_name: from an element to the scalar string that names it, None for the default.
+        element_spec: the structure of an element before `map_func`.
+        may_end: whether an OutOfRangeError in `map_func` ends the block (else it is an error).
+        is_eager: whether `map_func` was written under eager execution, not for a graph.
+    """
+
+    map_func: Callable[..., Any] | None
+    element_name: Callable[..., tf.Tensor] | None
+    element_spec: Any
+    may_end: bool
+    is_eager: bool
+
+    def run(
+        self, first: tf.Tensor, window: Any, block_elements: tf.Tensor, as_batch: bool
+    ) -> tf.data.Dataset:
+        """A dataset of one element, (how many elements went in, the mapped elements).
+
+        Args:
+            first: the position of the block's first element in the whole dataset.
+            window: what `Dataset.window` gives, a dataset or a structure of them.
+            block_elements: the most elements that the window holds.
+            as_batch: whether the mapped elements become a batch (else a window again: no copy).
+        """
+        raw = zip_window(window)
+        mapped = self._map(raw)
+        if as_batch:
+            # The options change nothing, but keep TensorFlow from fusing map and batch: the fused
+            # step starts a thread for each block, which makes small functions half as fast.
+            block = mapped.with_options(tf.data.Options()).batch(block_elements)
+        else:
+            block = mapped.window(block_elements)
+        if self.may_end:
+            # If nothing was mapped before the end, that is a block, too, and no failure.
+            block = block.concatenate(tf.data.Dataset.from_tensors(_empty(block.element_spec)))
+        # A failure uses up the only element of `entered`, so that nothing behind it is delivered.
+        entered = tf.data.Dataset.from_tensors(tf.nest.flatten(window)[0].cardinality())
+        good = tf.data.Dataset.zip((entered, block)).ignore_errors()
+        result = _empty(good.element_spec)
+        explanation = tf.data.Dataset.from_tensors(first).flat_map(
+            lambda first: self._explain(first, raw, block_elements, result)
+        )
+        return good.concatenate(explanation).take(1)
+
+    def _map(self, raw: tf.data.Dataset) -> tf.data.Dataset:
+        if self.map_func is None:
+            return raw
+        if self.may_end:
+            # Only the older method takes OutOfRangeError for the end (preserve_cardinality=False).
+            return tf.compat.v1.data.Dataset.map(raw, self.map_func)
+        return raw.map(self.map_func)
+
+    def _explain(
+        self,
+        first: tf.Tensor,
+        raw: tf.data.Dataset,
+        block_elements: tf.Tensor,
+        result: Any,
+    ) -> tf.data.Dataset:
+        """A dataset that only raises; its elements have the structure of `result`."""
+        mapped = self._map(raw)
+        # An element that fails uses up its number: the first gap is its position.
+        numbered = tf.data.Dataset.zip((tf.data.Dataset.range(tf.int64.max), mapped))
+        sound = numbered.ignore_errors(log_warning=True).map(lambda number, *_: number)
+        none = tf.data.Dataset.from_tensors(tf.zeros([0], tf.int64))
+        sound = sound.batch(block_elements).concatenate(none).take(1)
+
+        def find(numbers: tf.Tensor) -> tf.Tensor:
+            in_row = tf.equal(numbers, tf.range(tf.size(numbers, tf.int64)))
+            return tf.reduce_sum(tf.math.cumprod(tf.cast(in_row, tf.int64)))
+
+        def element_at(position: tf.Tensor) -> tf.data.Dataset:
+            def raise_for(*element: Any) -> Any:
+                parts = [
+                    "map_func failed on element ",
+                    tf.strings.as_string(first + position),
+                    self._name(*element),
+                    ": ",
+                    self._run_again(*element),
+                ]
+                return _raise(tf.strings.join(parts), result)
+
+            return raw.skip(position).take(1).map(raise_for)
+
+        def raise_for_shapes(shapes: tf.Tensor) -> Any:
+            return _raise(_describe_shapes(first, shapes), result)
+
+        if self.map_func is None:
+            failed = tf.data.Dataset.from_tensors(result).take(0)
+        else:
+            failed = sound.map(find).flat_map(element_at)
+        # If every element by itself is sound, it is the batch that failed.
+        shapes = mapped.map(_shapes).batch(block_elements).take(1)
+        return failed.concatenate(shapes.map(raise_for_shapes))
+
+    def _name(self, *element: Any) -> tf.Tensor:
+        """The element's name in brackets, or an empty string."""
+        if self.element_name is not None:
+            return tf.strings.join([" (", self.element_name(*element), ")"])
+        names = []
+        for tensor in tf.nest.flatten(element):
+            if not tf.is_tensor(tensor) or tensor.shape.rank != 0:
+                continue
+            if tensor.dtype == tf.string:
+                readable = tf.strings.unicode_transcode(
+                    tensor, "UTF-8", "UTF-8", replace_control_characters=True
+                )
+                is_short = tf.strings.length(tensor) <= _LONGEST_NAME_BYTES
+                names.append(tf.where(is_short, readable, ""))
+            elif tensor.dtype.is_integer:
+                names.append(tf.strings.as_string(tensor))
+        if not names:
+            return tf.constant("")
+        stacked = tf.stack(names)
+        stacked = tf.boolean_mask(stacked, tf.not_equal(stacked, ""))
+        joined = tf.strings.reduce_join(stacked, separator=", ")
+        return tf.where(tf.size(stacked) > 0, tf.strings.join([" (", joined, ")"]), "")
+
+    def _run_again(self, *element: Any) -> tf.Tensor:
+        """The text of the error that `map_func` raises for `element`, a scalar string."""
+        flat = tf.nest.flatten(element, expand_composites=True)
+        if any(tensor.dtype in (tf.variant, tf.resource) for tensor in flat):
+            return tf.constant(_IN_THE_LOG)
+
+        def run(*flat: Any) -> bytes:
+            return self._error_text(flat).encode("utf-8", "replace")
+
+        # Not stateful, though map_func may be: else no pipeline with it could be checkpointed.
+        text = tf.numpy_function(run, flat, tf.string, stateful=False)
+        return tf.ensure_shape(text, [])
+
+    def _error_text(self, flat: tuple[Any, ...]) -> str:
+        try:
+            if self.is_eager:
+                for _ in self._single(flat):
+                    pass
+            else:
+                with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+                    iterator = tf.compat.v1.data.make_initializable_iterator(self._single(flat))
+                    step = tf.nest.flatten(iterator.get_next(), expand_composites=True)
+                    session.run(iterator.initializer)
+                    session.run(step)
+        except tf.errors.OpError as error:
+            return _WHERE_TENSORFLOW_WAS.sub("", error.message)
+        except Exception:
+            # What map_func captured from its graph cannot be had outside of its session.
+            return _IN_THE_LOG
+        return f"it succeeded when run again {_IN_THE_LOG}"
+
+    def _single(self, flat: tuple[Any, ...]) -> tf.data.Dataset:
+        dtypes = [spec.dtype for spec in tf.nest.flatten(self.element_spec, True)]
+        tensors = [
+            tf.convert_to_tensor(value, dtype) for value, dtype in zip(flat, dtypes, strict=True)
+        ]
+        element = tf.nest.pack_sequence_as(self.element_spec, tensors, True)
+        return tf.data.Dataset.from_tensors(element).map(self.map_func)
+
+
+def zip_window(window: Any) -> tf.data.Dataset:
+    """The elements of what `Dataset.window` gives, a dataset or a structure of them."""
+    return window if isinstance(window, tf.data.Dataset) else tf.data.Dataset.zip(window)
+
+
+def _shapes(*element: Any) -> tf.Tensor:
+    """The shape of each component, as text: string[components]."""
+    shapes = []
+    for part in tf.nest.flatten(element):
+        if isinstance(part, tf.Tensor):
+            sizes = tf.strings.as_string(tf.shape(part))
+            part = tf.strings.join(["[", tf.strings.reduce_join(sizes, separator=", "), "]"])
+        else:
+            part = tf.constant("")  # sparse and ragged components may differ
+        shapes.append(part)
+    return tf.stack(shapes)
+
+
+def _describe_shapes(first: tf.Tensor, shapes: tf.Tensor) -> tf.Tensor:
+    differs = tf.not_equal(shapes, shapes[:1])
+    row = tf.argmax(tf.reduce_any(differs, 1))
+    component = tf.argmax(differs[row])
+    disagreement = tf.strings.join(
+        [
+            "elements ",
+            tf.strings.as_string(first),
+            " and ",
+            tf.strings.as_string(first + row),
+            " cannot stand in one batch: component ",
+            tf.strings.as_string(component),
+            " of map_func's result has the shapes ",
+            shapes[0, component],
+            " and ",
+            shapes[row, component],
+            ". Make them equal in map_func (resize, crop, pad), or use map and padded_batch",
+        ]
+    )
+    unknown = tf.strings.join(
+        [
+            "the block of elements that begins at ",
+            tf.strings.as_string(first),
+            f" failed, but not when run again {_IN_THE_LOG}",
+        ]
+    )
+    return tf.where(tf.reduce_any(differs), disagreement, unknown)
+
+
+def _raise(message: tf.Tensor, result: Any) -> Any:
+    with tf.control_dependencies([tf.debugging.Assert(tf.constant(False), [message])]):
+        return tf.nest.map_structure(tf.identity, result, expand_composites=True)
+
+
+def _empty(spec: Any) -> Any:
+    """A value of the structure `spec`, as small as it can be: unknown dimensions are 0."""
+
+    def empty(spec: Any) -> Any:
+        if isinstance(spec, tf.data.DatasetSpec):
+            return tf.data.Dataset.from_tensors(_empty(spec.element_spec)).take(0)
+        shape = [0] if spec.shape.rank is None else [size or 0 for size in spec.shape]
+        if isinstance(spec, tf.SparseTensorSpec):
+            rank = len(shape)
+            indices = tf.zeros([0, rank], tf.int64)
+            return tf.SparseTensor(indices, tf.zeros([0], spec.dtype), tf.constant(shape, tf.int64))
+        if isinstance(spec, tf.RaggedTensorSpec):
+            inner = [0, *shape[spec.ragged_rank + 1 :]]
+            splits = [tf.zeros([1], spec.row_splits_dtype)] * spec.ragged_rank
+            return tf.RaggedTensor.from_nested_row_splits(tf.zeros(inner, spec.dtype), splits)
+        return tf.zeros(shape, spec.dtype)
+
+    return tf.nest.map_structure(empty, spec)
