@@ -15,7 +15,7 @@ from typing import Any
 
 import tensorflow as tf
 
-_LONGEST_NAME_BYTES = 128
+_LONGEST_NAME_BYTES = 512
 _WHERE_TENSORFLOW_WAS = re.compile(
     r"\A.*?(?:transformation with iterator: \S+: )|\n?\s*\[\[.*\Z", re.DOTALL
 )
@@ -69,6 +69,9 @@ class Blame:
         explanation = tf.data.Dataset.from_tensors(first).flat_map(
             lambda first: self._explain(first, raw, block_elements, result)
         )
+        # Like `entered`: who asks again after the error shall not get one for every element.
+        once = tf.data.Dataset.from_tensors(0)
+        explanation = tf.data.Dataset.zip((once, explanation)).map(lambda _, result: result)
         return good.concatenate(explanation).take(1)
 
     def _map(self, raw: tf.data.Dataset) -> tf.data.Dataset:
@@ -88,28 +91,31 @@ class Blame:
     ) -> tf.data.Dataset:
         """A dataset that only raises; its elements have the structure of `result`."""
         mapped = self._map(raw)
-        # An element that fails uses up its number: the first gap is its position.
-        numbered = tf.data.Dataset.zip((tf.data.Dataset.range(tf.int64.max), mapped))
-        sound = numbered.ignore_errors(log_warning=True).map(lambda number, *_: number)
-        none = tf.data.Dataset.from_tensors(tf.zeros([0], tf.int64))
-        sound = sound.batch(block_elements).concatenate(none).take(1)
 
-        def find(numbers: tf.Tensor) -> tf.Tensor:
-            in_row = tf.equal(numbers, tf.range(tf.size(numbers, tf.int64)))
-            return tf.reduce_sum(tf.math.cumprod(tf.cast(in_row, tf.int64)))
+        def is_sound(position: tf.Tensor) -> tf.data.Dataset:
+            alone = self._map(raw.skip(position).take(1)).ignore_errors(log_warning=True)
+            sound = alone.map(lambda *_: True)
+            verdict = sound.concatenate(tf.data.Dataset.from_tensors(False)).take(1)
+            return tf.data.Dataset.zip((tf.data.Dataset.from_tensors(position), verdict))
+
+        # One after another, only as far as the first that fails: what fails writes to the log.
+        verdicts = tf.data.Dataset.range(raw.cardinality()).flat_map(is_sound)
+        position_failed = verdicts.filter(lambda _, sound: tf.logical_not(sound)).take(1)
 
         def element_at(position: tf.Tensor) -> tf.data.Dataset:
             def raise_for(*element: Any) -> Any:
-                parts = [
-                    "map_func failed on element ",
-                    tf.strings.as_string(first + position),
-                    self._name(*element),
-                    ": ",
-                    self._run_again(*element),
-                ]
-                return _raise(tf.strings.join(parts), result)
+                where = tf.strings.as_string(first + position)
+                reason = self._run_again(*element)
+                error = tf.strings.join(
+                    ["map_func failed on element ", where, self._name(*element), ": ", reason]
+                )
+                with tf.control_dependencies([tf.debugging.Assert(tf.equal(reason, ""), [error])]):
+                    return tf.nest.map_structure(tf.identity, element, expand_composites=True)
 
-            return raw.skip(position).take(1).map(raise_for)
+            # What is left is an error of another type, which `map_func` raises itself.
+            unexplained = self._map(raw.skip(position).take(1).map(raise_for))
+            succeeded = f"map_func failed once, but not when run again {_IN_THE_LOG}"
+            return unexplained.map(lambda *_: _raise(tf.constant(succeeded), result))
 
         def raise_for_shapes(shapes: tf.Tensor) -> Any:
             return _raise(_describe_shapes(first, shapes), result)
@@ -117,7 +123,7 @@ class Blame:
         if self.map_func is None:
             failed = tf.data.Dataset.from_tensors(result).take(0)
         else:
-            failed = sound.map(find).flat_map(element_at)
+            failed = position_failed.flat_map(lambda position, _: element_at(position))
         # If every element by itself is sound, it is the batch that failed.
         shapes = mapped.map(_shapes).batch(block_elements).take(1)
         return failed.concatenate(shapes.map(raise_for_shapes))
@@ -146,7 +152,10 @@ class Blame:
         return tf.where(tf.size(stacked) > 0, tf.strings.join([" (", joined, ")"]), "")
 
     def _run_again(self, *element: Any) -> tf.Tensor:
-        """The text of the error that `map_func` raises for `element`, a scalar string."""
+        """The text of the error that `map_func` raises for `element`, a scalar string.
+
+        Empty if that is no InvalidArgumentError, which is the only type an explanation can have.
+        """
         flat = tf.nest.flatten(element, expand_composites=True)
         if any(tensor.dtype in (tf.variant, tf.resource) for tensor in flat):
             return tf.constant(_IN_THE_LOG)
@@ -169,8 +178,10 @@ class Blame:
                     step = tf.nest.flatten(iterator.get_next(), expand_composites=True)
                     session.run(iterator.initializer)
                     session.run(step)
-        except tf.errors.OpError as error:
+        except (tf.errors.InvalidArgumentError, tf.errors.UnknownError) as error:
             return _WHERE_TENSORFLOW_WAS.sub("", error.message)
+        except tf.errors.OpError:
+            return ""
         except Exception:
             # What map_func captured from its graph cannot be had outside of its session.
             return _IN_THE_LOG

@@ -1,6 +1,6 @@
 """The user's own preprocessing, copied out of the graph into a function.
 
-    subgraph = capture(outputs, is_source)
+    subgraph = capture(outputs, sources)
     subgraph.inputs            # the source tensors that it reads
     subgraph(*values)          # the same ops again, on `values`, inside a dataset's function
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
@@ -40,6 +40,7 @@ class SubGraph:
       inputs: source tensors that the ops read; the arguments of a call.
       captured: handles that stay outside, e.g. of a lookup table.
       outputs: the tensors that a call returns.
+      effects: ops among them that run with every call, though no output needs them.
       shapes: static shapes of what a call returns; checked when it runs.
     """
 
@@ -48,6 +49,7 @@ class SubGraph:
     inputs: tuple[tf.Tensor, ...]
     captured: tuple[tf.Tensor, ...]
     outputs: tuple[tf.Tensor, ...]
+    effects: tuple[tf.Operation, ...]
     shapes: tuple[tf.TensorShape, ...]
 
     @property
@@ -85,14 +87,18 @@ class SubGraph:
         mapped = dict(zip((tensor.name for tensor in self.inputs), values, strict=True))
         for tensor in self.captured:
             mapped[tensor.name] = target.capture(tensor)
-        copied = self._copy(mapped) if self.operations else {}
-        return [
-            _with_shape(mapped.get(tensor.name, copied.get(tensor.name)), shape)
+        effects = self._copy(mapped) if self.operations else []
+        results = [
+            _with_shape(mapped[tensor.name], shape)
             for tensor, shape in zip(self.outputs, self.shapes, strict=True)
         ]
+        if not effects:
+            return results
+        with tf.control_dependencies(effects):
+            return [tf.identity(result) for result in results]
 
-    def _copy(self, mapped: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Imports the ops and returns those outputs that they make, by name."""
+    def _copy(self, mapped: dict[str, tf.Tensor]) -> list[tf.Operation]:
+        """Imports the ops, adds the outputs that they make to `mapped`, returns the effects."""
         inside = set(self.operations)
         made = [tensor for tensor in self.outputs if tensor.op in inside]
         # Entries that no op reads raise errors with garbage names.
@@ -100,10 +106,11 @@ class SubGraph:
         imported = tf.compat.v1.import_graph_def(
             self._graph_def(inside),
             input_map={name: value for name, value in mapped.items() if name in read},
-            return_elements=[tensor.name for tensor in made],
+            return_elements=[element.name for element in (*made, *self.effects)],
             name="preprocessing",
         )
-        return dict(zip((tensor.name for tensor in made), imported, strict=True))
+        mapped.update(zip((tensor.name for tensor in made), imported, strict=False))
+        return imported[len(made) :]
 
     def _graph_def(self, inside: set[tf.Operation]) -> tf.compat.v1.GraphDef:
         graph_def = tf.compat.v1.GraphDef()
@@ -125,12 +132,16 @@ class SubGraph:
         return graph_def
 
 
-def capture(outputs: Sequence[tf.Tensor], is_source: Callable[[tf.Operation], bool]) -> SubGraph:
+def capture(
+    outputs: Sequence[tf.Tensor],
+    sources: Mapping[tf.Operation, Sequence[tf.Operation]],
+) -> SubGraph:
     """Walks back from `outputs` to the sources.
 
     Args:
       outputs: tensors of one graph.
-      is_source: tells whether an op delivers the elements of a recorded pipeline.
+      sources: the ops that deliver the elements of recorded pipelines, each with those that the
+        program wants to have run before it (`tf.control_dependencies`).
 
     Returns:
       What stands between the sources and `outputs`.
@@ -143,10 +154,13 @@ def capture(outputs: Sequence[tf.Tensor], is_source: Callable[[tf.Operation], bo
     captured: dict[str, tf.Tensor] = {}
     inside: dict[tf.Operation, None] = {}
     pending: list[tf.Operation] = []
+    effects: dict[tf.Operation, None] = {}
 
     def visit(tensor: tf.Tensor) -> None:
-        if is_source(tensor.op):
+        if tensor.op in sources:
             inputs[tensor.name] = tensor
+            effects.update(dict.fromkeys(sources[tensor.op]))
+            pending.extend(sources[tensor.op])
         elif tensor.dtype in (tf.resource, tf.variant):
             captured[tensor.name] = tensor
         else:
@@ -162,7 +176,7 @@ def capture(outputs: Sequence[tf.Tensor], is_source: Callable[[tf.Operation], bo
         inside[operation] = None
         for tensor in operation.inputs:
             visit(tensor)
-        pending.extend(op for op in operation.control_inputs if not is_source(op))
+        pending.extend(op for op in operation.control_inputs if op not in sources)
     # A graph's list of ops is in order of creation, which is a topological one.
     order = [operation for operation in graph.get_operations() if operation in inside]
     return SubGraph(
@@ -171,6 +185,7 @@ def capture(outputs: Sequence[tf.Tensor], is_source: Callable[[tf.Operation], bo
         inputs=tuple(inputs.values()),
         captured=tuple(captured.values()),
         outputs=tuple(outputs),
+        effects=tuple(effects),
         shapes=tuple(tensor.shape for tensor in outputs),
     )
 

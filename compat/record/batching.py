@@ -167,6 +167,7 @@ def _build(
             shared_name=arguments["shared_name"],
         )
         tf.compat.v1.train.add_queue_runner(InputRunner(source))
+        expected.add_summaries()
         return source.tap(scope)
 
 
@@ -226,7 +227,8 @@ def _walk_back(
 ) -> tuple[list[Link], SubGraph]:
     """The links that deliver the elements, and the ops between them and `tensors`."""
     state = graph_state()
-    preprocessing = capture(tensors, lambda operation: operation in state.links)
+    sources = {operation: link.waits_for for operation, link in state.links.items()}
+    preprocessing = capture(tensors, sources)
     links = list(dict.fromkeys(state.links[tensor.op] for tensor in preprocessing.inputs))
     components = tuple(output for link in links for output in link.outputs)
     return links, dataclasses.replace(preprocessing, inputs=components, shapes=shapes)

@@ -44,7 +44,7 @@ class InputProducer(tf.queue.QueueBase):
         self._closed: Flag | None = None
         self._queue: tf.queue.FIFOQueue | None = None
         with tf.control_dependencies(None):
-            epoch = capture([rows], lambda operation: False)
+            epoch = capture([rows], sources={})
 
         def compose(_: list[Plan]) -> Plan:
             return Plan((Elements(epoch, num_epochs, _described(rows), self._closed),))

@@ -78,6 +78,7 @@ def string_input_producer(
             rows = tf.identity(rows)
         rows = _shuffled(rows, seed) if shuffle else rows
         spec = tf.TensorSpec([], tf.string)
+        expected.add_summaries()
         return InputProducer(
             "string_input_producer",
             rows,
@@ -134,6 +135,7 @@ def range_input_producer(
         rows = tf.range(limit)
         rows = _shuffled(rows, seed) if shuffle else rows
         spec = tf.TensorSpec([], rows.dtype)
+        expected.add_summaries()
         return InputProducer(
             "range_input_producer", rows, spec, num_epochs, capacity, shared_name, scope
         )

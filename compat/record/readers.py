@@ -17,6 +17,7 @@ from compat.plan.plan import Plan
 from compat.plan.stages import Prefetch, Read
 from compat.record.fallback import counted, forget_queue, keep_queue
 from compat.record.input_producer import InputProducer
+from compat.record.reference import no_deprecation_warnings
 from compat.record.source import Source
 
 _RECORD = [tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.string)]
@@ -26,6 +27,12 @@ class _DatasetReader(tf.compat.v1.ReaderBase):
     """Common to all readers; comes before TensorFlow's own class among the bases."""
 
     _stage: Read | None = None
+
+    def __init__(self, *args: Any) -> None:
+        """Takes the arguments of TensorFlow's reader."""
+        with no_deprecation_warnings():
+            super().__init__(*args)
+        self._sources: dict[InputProducer, Source] = {}
 
     def read(self, queue: Any, name: str | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         """The next record of the files whose names `queue` delivers.
@@ -39,7 +46,8 @@ class _DatasetReader(tf.compat.v1.ReaderBase):
 
         Raises (in `session.run`):
           tf.errors.NotFoundError: a file does not exist.
-          tf.errors.DataLossError: a file is damaged.
+          tf.errors.InvalidArgumentError: a file is damaged; the message names it and the position
+            (TF1's DataLossError named neither).
           tf.errors.OutOfRangeError: after the last record of the last file.
         """
         if isinstance(queue, InputProducer) and self._stage is not None:
@@ -51,9 +59,41 @@ class _DatasetReader(tf.compat.v1.ReaderBase):
         report = keep_queue(f"{type(self).__name__}.read", reason)
         return counted(super().read(queue, name), report, batched=False)
 
+    def num_records_produced(self, name: str | None = None) -> tf.Tensor:
+        """As TensorFlow's, of a reader on a real queue."""
+        self._check_real("num_records_produced")
+        return super().num_records_produced(name)
+
+    def num_work_units_completed(self, name: str | None = None) -> tf.Tensor:
+        """As TensorFlow's, of a reader on a real queue."""
+        self._check_real("num_work_units_completed")
+        return super().num_work_units_completed(name)
+
+    def serialize_state(self, name: str | None = None) -> tf.Tensor:
+        """As TensorFlow's, of a reader on a real queue."""
+        self._check_real("serialize_state")
+        return super().serialize_state(name)
+
+    def restore_state(self, state: Any, name: str | None = None) -> tf.Operation:
+        """As TensorFlow's, of a reader on a real queue."""
+        self._check_real("restore_state")
+        return super().restore_state(state, name)
+
+    def reset(self, name: str | None = None) -> tf.Operation:
+        """As TensorFlow's, of a reader on a real queue."""
+        self._check_real("reset")
+        return super().reset(name)
+
+    def _check_real(self, method: str) -> None:
+        if self._sources:
+            raise NotImplementedError(
+                f"{method}() of a {type(self).__name__} needs TensorFlow's reader, and this one "
+                "reads through a dataset; `run --engine=queues` has one"
+            )
+
     def _records(self, queue: InputProducer) -> Source:
         """The records of `queue`'s files, shared by all reads of this reader."""
-        sources = self.__dict__.setdefault("_sources", {})
+        sources = self._sources
         if queue not in sources:
             stage = self._stage
             scope = f"{queue.name}/{type(self).__name__}"

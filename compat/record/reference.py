@@ -7,8 +7,9 @@ static shapes of what they return. So none of these rules is written a second ti
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -21,10 +22,12 @@ class Reference:
     Attributes:
       result: the returned structure, with tensors of a graph that is gone.
       operations: how many ops the call added to the graph.
+      summaries: names of the summaries that it added, of how full its queue is.
     """
 
     result: Any
     operations: int
+    summaries: list[str]
 
     @property
     def specs(self) -> list[tf.TensorSpec]:
@@ -32,6 +35,14 @@ class Reference:
         return [
             tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tf.nest.flatten(self.result)
         ]
+
+    def add_summaries(self) -> None:
+        """Adds the same summaries, for programs that merge and run whatever there is.
+
+        Their value is NaN: a dataset does not tell how full its buffers are.
+        """
+        for name in self.summaries:
+            tf.compat.v1.summary.scalar(name, tf.constant(float("nan")))
 
     def pack(self, tensors: list[tf.Tensor]) -> Any:
         """`tensors` in the structure in which the call returned its own."""
@@ -44,15 +55,25 @@ def reference(function: Callable[..., Any], arguments: dict[str, Any]) -> Refere
     Raises:
       Whatever TensorFlow raises for these arguments.
     """
+    with no_deprecation_warnings(), tf.Graph().as_default() as graph:
+        stand_ins = tf.nest.map_structure(_stand_in, arguments)
+        operations_before = len(graph.get_operations())
+        result = function(**stand_ins)
+        summaries = tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.SUMMARIES)
+        return Reference(
+            result,
+            len(graph.get_operations()) - operations_before,
+            [summary.op.name.split("/")[-1] for summary in summaries],
+        )
+
+
+@contextlib.contextmanager
+def no_deprecation_warnings() -> Iterator[None]:
+    """TensorFlow logs that TF1's input API is deprecated; who uses this package knows."""
     verbosity = tf.compat.v1.logging.get_verbosity()
-    # Each of these functions logs that it is deprecated; who uses this package knows.
     tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
     try:
-        with tf.Graph().as_default() as graph:
-            stand_ins = tf.nest.map_structure(_stand_in, arguments)
-            operations_before = len(graph.get_operations())
-            result = function(**stand_ins)
-            return Reference(result, len(graph.get_operations()) - operations_before)
+        yield
     finally:
         tf.compat.v1.logging.set_verbosity(verbosity)
 

@@ -80,12 +80,14 @@ class Link:
       source: the pipeline.
       outputs: the graph tensors that deliver an element; empty where a consumer was given the
         pipeline itself (a reader on a producer).
+      waits_for: ops that the program wants to have run before each element is taken.
       consumers: the pipelines and queues that take from here; none means the user's own
         `session.run`.
     """
 
     source: Source
     outputs: tuple[tf.Tensor, ...] = ()
+    waits_for: tuple[tf.Operation, ...] = ()
     consumers: list[object] = dataclasses.field(default_factory=list)
 
     def consume(self, consumer: object) -> None:
@@ -221,9 +223,11 @@ class Source:
 
     def tap(self, name: str | None = None) -> list[tf.Tensor]:
         """Graph tensors that deliver the next element at every `session.run`."""
-        with tf.control_dependencies([self._gate]), tf.compat.v1.device("/cpu:0"):
+        # Without a device of its own the op goes where the iterator is.
+        with tf.control_dependencies([self._gate]), tf.compat.v1.device(None):
             outputs = self.next_element(name)
-        link = Link(self, tuple(outputs))
+        waits_for = [op for op in outputs[0].op.control_inputs if op is not self._gate]
+        link = Link(self, tuple(outputs), tuple(waits_for))
         with self.watching():
             self.links.append(link)
         self._state.links[outputs[0].op] = link

@@ -254,3 +254,37 @@ def test_a_python_function_runs_ahead_before_the_first_read(session):
             break
         session.run(tf.constant(0))
     assert counter.calls
+
+
+def test_control_dependencies_of_a_source_run_for_every_element(run_to_end):
+    counter = v1.get_variable("counter", initializer=0, use_resource=False)
+    queue = compat.range_input_producer(6, num_epochs=1, shuffle=False)
+    with tf.control_dependencies([v1.assign_add(counter, 1)]):
+        number = queue.dequeue()
+    result = compat.batch([number], 3)
+    session = v1.get_default_session()
+    session.run(counter.initializer)
+    assert [values.tolist() for values in run_to_end(result)] == [[0, 1, 2], [3, 4, 5]]
+    assert session.run(counter) >= 6
+
+
+def test_an_assertion_in_front_of_a_source_is_checked(session):
+    queue = compat.range_input_producer(6, shuffle=False)
+    ready = v1.placeholder_with_default(0, [])
+    with tf.control_dependencies([v1.assert_equal(ready, 1, message="not ready")]):
+        number = queue.dequeue()
+    result = compat.batch([number], 3)
+    v1.train.start_queue_runners(session)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="not ready"):
+        session.run(result)
+
+
+def test_summaries_have_tf1s_names_and_run(session):
+    result = compat.shuffle_batch([numbers()], 4, 100, 10)
+    names = [op.op.name for op in v1.get_collection(v1.GraphKeys.SUMMARIES)]
+    assert names == [
+        "input_producer/fraction_of_32_full",
+        "shuffle_batch/fraction_over_10_of_90_full",
+    ]
+    v1.train.start_queue_runners(session)
+    session.run([v1.summary.merge_all(), result])

@@ -129,3 +129,11 @@ def test_hop_bytes_need_tensorflows_reader(run_to_end, files):
         reader = compat.FixedLengthRecordReader(3, header_bytes=1, hop_bytes=1)
         _, value = reader.read(queue)
     assert run_to_end(value)[:3] == [b"aaa", b"aab", b"abb"]
+
+
+@pytest.mark.parametrize("method", ["num_records_produced", "num_work_units_completed", "reset"])
+def test_a_reader_through_a_dataset_has_no_progress_to_tell(files, method):
+    reader = compat.TextLineReader()
+    reader.read(compat.string_input_producer(files["text"]))
+    with pytest.raises(NotImplementedError, match="engine=queues"):
+        getattr(reader, method)()

@@ -314,7 +314,7 @@ def num_epochs_without_initializer(tf, files):
         return {**outcome, "joined": join(coord, threads)}
 
 
-@differs("not yet: producers have no summary", **{"merge_all gives a tensor": False})
+@scenario
 def summaries_can_be_merged(tf, files):
     tf.train.string_input_producer(names(3))
     return {"merge_all gives a tensor": tf.summary.merge_all() is not None}
