@@ -137,25 +137,6 @@ class Prefetch(Stage):
         return dataset.prefetch(self.buffer_size)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Count(Stage):
-    """Counts what is delivered, for `--stats`."""
-
-    count: Callable[[int], None]
-    batched: bool
-
-    def __str__(self) -> str:
-        return "count"
-
-    def build(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        def counted(*tensors: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            number = tf.shape(tensors[0])[0] if self.batched else 1
-            with tf.control_dependencies([tf.numpy_function(self.count, [number], [])]):
-                return tuple(tf.identity(tensor) for tensor in tensors)
-
-        return dataset.map(tf.autograph.experimental.do_not_convert(counted))
-
-
 def _calls(num_parallel_calls: int | None) -> str:
     if num_parallel_calls is None:
         return "in sequence"

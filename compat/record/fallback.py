@@ -12,6 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from compat.record.counting import counted
 from compat.record.location import user_line
 from compat.record.source import graph_state
 from compat.report import PipelineReport
@@ -56,7 +57,7 @@ def call_queue_function(
     result = function(**arguments)
     if isinstance(result, tf.queue.QueueBase):
         return count_dequeues(result, report)
-    return counted(result, report, batched=True)
+    return delivered(result, report, is_batched=True)
 
 
 def take(values: Any) -> None:
@@ -75,20 +76,15 @@ def take(values: Any) -> None:
         _forget(state.queue_reports.get(operation))
 
 
-def counted(tensors: Any, report: PipelineReport | None, *, batched: bool) -> Any:
-    """`tensors`, counted whenever they are delivered; unchanged where nobody counts."""
+def delivered(tensors: Any, report: PipelineReport | None, *, is_batched: bool) -> Any:
+    """`tensors` of a real queue, counted where somebody counts."""
     if report is None:
         return tensors
-    flat = tf.nest.flatten(tensors)
-    with tf.control_dependencies(flat):
-        number = tf.shape(flat[0])[0] if batched else tf.constant(1)
-        count = tf.numpy_function(report.count, [number], [])
-    with tf.control_dependencies([count]):
-        delivered = [tf.identity(tensor) for tensor in flat]
+    tensors = counted(tensors, report, is_batched=is_batched)
     state = graph_state()
-    for tensor in delivered:
+    for tensor in tf.nest.flatten(tensors):
         state.queue_reports[tensor.op] = report
-    return tf.nest.pack_sequence_as(tensors, delivered)
+    return tensors
 
 
 def count_dequeues(queue: tf.queue.QueueBase, report: PipelineReport | None) -> tf.queue.QueueBase:
@@ -96,13 +92,15 @@ def count_dequeues(queue: tf.queue.QueueBase, report: PipelineReport | None) -> 
     if report is None:
         return queue
 
-    def counting(method: Callable[..., Any], batched: bool) -> Callable[..., Any]:
-        return lambda *args, **kwargs: counted(method(*args, **kwargs), report, batched=batched)
+    def counting(method: Callable[..., Any], is_batched: bool) -> Callable[..., Any]:
+        return lambda *args, **kwargs: delivered(
+            method(*args, **kwargs), report, is_batched=is_batched
+        )
 
     queue.report = report
-    queue.dequeue = counting(queue.dequeue, batched=False)
-    queue.dequeue_many = counting(queue.dequeue_many, batched=True)
-    queue.dequeue_up_to = counting(queue.dequeue_up_to, batched=True)
+    queue.dequeue = counting(queue.dequeue, is_batched=False)
+    queue.dequeue_many = counting(queue.dequeue_many, is_batched=True)
+    queue.dequeue_up_to = counting(queue.dequeue_up_to, is_batched=True)
     return queue
 
 

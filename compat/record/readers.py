@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from compat.plan.plan import Plan
 from compat.plan.stages import Prefetch, Read
-from compat.record.fallback import counted, forget_queue, keep_queue
+from compat.record.fallback import delivered, forget_queue, keep_queue
 from compat.record.input_producer import InputProducer
 from compat.record.reference import no_deprecation_warnings
 from compat.record.source import Source
@@ -57,7 +57,7 @@ class _DatasetReader(tf.compat.v1.ReaderBase):
         if isinstance(queue, InputProducer):
             reason = "its reader's arguments have no dataset"
         report = keep_queue(f"{type(self).__name__}.read", reason)
-        return counted(super().read(queue, name), report, batched=False)
+        return delivered(super().read(queue, name), report, is_batched=False)
 
     def num_records_produced(self, name: str | None = None) -> tf.Tensor:
         """As TensorFlow's, of a reader on a real queue."""

@@ -19,7 +19,7 @@ import tensorflow as tf
 from compat.plan.flag import Flag
 from compat.plan.plan import Plan, empty
 from compat.plan.sources import Live
-from compat.plan.stages import Count
+from compat.record.counting import counted
 from compat.record.location import user_line
 from compat.report import PipelineReport
 from compat.settings import settings
@@ -186,7 +186,6 @@ class Source:
         plan = self.plan()
         if self.report is not None:
             self.report.stages = plan.lines()
-            plan = plan.then(Count(self.report.count, self._is_batched))
         with on_host(), tf.compat.v1.name_scope(self._scope):
             self.start = self._starter(plan.build(), self._reads_ahead and not plan.is_exact)
 
@@ -227,10 +226,13 @@ class Source:
         with tf.control_dependencies([self._gate]), tf.compat.v1.device(None):
             outputs = self.next_element(name)
         waits_for = [op for op in outputs[0].op.control_inputs if op is not self._gate]
+        if self.report is not None:
+            outputs = counted(outputs, self.report, is_batched=self._is_batched)
         link = Link(self, tuple(outputs), tuple(waits_for))
         with self.watching():
             self.links.append(link)
-        self._state.links[outputs[0].op] = link
+        for output in outputs:
+            self._state.links[output.op] = link
         return outputs
 
     def next_element(self, name: str | None = None) -> list[tf.Tensor]:
