@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False)
 class PipelineReport:
     """What became of one pipeline.
 

@@ -159,12 +159,20 @@ def capture(
     def visit(tensor: tf.Tensor) -> None:
         if tensor.op in sources:
             inputs[tensor.name] = tensor
-            effects.update(dict.fromkeys(sources[tensor.op]))
-            pending.extend(sources[tensor.op])
+            for operation in sources[tensor.op]:
+                if operation not in sources:
+                    effects[operation] = None
+                wait_for(operation)
         elif tensor.dtype in (tf.resource, tf.variant):
             captured[tensor.name] = tensor
         else:
             pending.append(tensor.op)
+
+    def wait_for(operation: tf.Operation) -> None:
+        if operation in sources:
+            visit(operation.outputs[0])  # an element is taken, though nobody looks at it
+        else:
+            pending.append(operation)
 
     for tensor in outputs:
         visit(tensor)
@@ -176,7 +184,8 @@ def capture(
         inside[operation] = None
         for tensor in operation.inputs:
             visit(tensor)
-        pending.extend(op for op in operation.control_inputs if op not in sources)
+        for control_input in operation.control_inputs:
+            wait_for(control_input)
     # A graph's list of ops is in order of creation, which is a topological one.
     order = [operation for operation in graph.get_operations() if operation in inside]
     return SubGraph(

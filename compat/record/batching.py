@@ -21,7 +21,7 @@ from compat.plan.stages import Batch, Map, MapAndBatch, Prefetch, Shuffle, Unbat
 from compat.record.fallback import call_queue_function
 from compat.record.reference import Reference, reference
 from compat.record.runner import InputRunner
-from compat.record.source import Link, Source, graph_state
+from compat.record.source import Link, Source, counting_operations, graph_state
 from compat.settings import settings
 
 
@@ -123,22 +123,19 @@ class _Batching:
 
 
 def _batched(function_name: str, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
-    state = graph_state()
-    graph = tf.compat.v1.get_default_graph()
+    graph_state()  # says so at once where there is no graph
     arguments["tensors"] = _converted(arguments["tensors"])
     expected = reference(function, arguments)
     if settings.engine == "queues":
         return call_queue_function(function_name, function, arguments)
-    operations_before = len(graph.get_operations())
     try:
         batching = _batching(arguments)
         inputs = _flat(arguments["tensors"])
         links, preprocessing = _walk_back(inputs, _element_shapes(expected, batching))
     except Unplannable as reason:
         return call_queue_function(function_name, function, arguments, str(reason))
-    tensors = _build(function_name, arguments, batching, links, preprocessing, expected)
-    state.surplus_operations += len(graph.get_operations()) - operations_before
-    state.surplus_operations -= expected.operations
+    with counting_operations(expected.operations):
+        tensors = _build(function_name, arguments, batching, links, preprocessing, expected)
     return expected.pack(tensors)
 
 

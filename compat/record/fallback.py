@@ -67,7 +67,8 @@ def take(values: Any) -> None:
     into a dataset of its own.
     """
     state = graph_state()
-    tensors = [value for value in tf.nest.flatten(values) if isinstance(value, tf.Tensor)]
+    flat = tf.nest.flatten(values, expand_composites=True)  # SparseTensors are made of tensors
+    tensors = [value for value in flat if isinstance(value, tf.Tensor)]
     for operation in _ancestors(tensor.op for tensor in tensors):
         link = state.links.get(operation)
         if link is not None:

@@ -17,7 +17,7 @@ from compat.plan.sources import Elements
 from compat.plan.stages import Batch
 from compat.record.fallback import keep_queue
 from compat.record.runner import InputRunner
-from compat.record.source import Source, on_host
+from compat.record.source import Source, counting_operations, on_host
 
 
 class InputProducer(tf.queue.QueueBase):
@@ -103,7 +103,8 @@ class InputProducer(tf.queue.QueueBase):
         Raises (in `session.run`):
           tf.errors.OutOfRangeError: after `num_epochs` epochs.
         """
-        return self.source.tap(name or self._operation_name("Dequeue"))[0]
+        with counting_operations(expected=1):
+            return self.source.tap(name or self._operation_name("Dequeue"))[0]
 
     def dequeue_many(self, n: int, name: str | None = None) -> tf.Tensor:
         """The next `n` elements, shape `[n, …]`.
@@ -111,9 +112,11 @@ class InputProducer(tf.queue.QueueBase):
         Raises (in `session.run`):
           tf.errors.OutOfRangeError: fewer than `n` are left.
         """
-        return self._dequeue_batch(
-            n, name or self._operation_name("DequeueMany"), drop_remainder=True
-        )
+        # TF1 made a constant of a number.
+        with counting_operations(expected=1 if tf.is_tensor(n) else 2):
+            return self._dequeue_batch(
+                n, name or self._operation_name("DequeueMany"), drop_remainder=True
+            )
 
     def dequeue_up_to(self, n: int, name: str | None = None) -> tf.Tensor:
         """The next `n` elements, shape `[None, …]`; fewer at the end.
@@ -121,17 +124,19 @@ class InputProducer(tf.queue.QueueBase):
         Raises (in `session.run`):
           tf.errors.OutOfRangeError: none is left.
         """
-        return self._dequeue_batch(
-            n, name or self._operation_name("DequeueUpTo"), drop_remainder=False
-        )
+        with counting_operations(expected=1 if tf.is_tensor(n) else 2):
+            return self._dequeue_batch(
+                n, name or self._operation_name("DequeueUpTo"), drop_remainder=False
+            )
 
     def close(self, cancel_pending_enqueues: bool = False, name: str | None = None) -> tf.Operation:
         """An op after which no further epoch begins; the one under way is delivered."""
         del cancel_pending_enqueues  # an epoch is never pending
-        if self._closed is None:
-            self._closed = Flag(f"{self.name}/closed")
-            self.source.rebuild()
-        return self._closed.up(name or self._operation_name("Close"))
+        with counting_operations(expected=1):
+            if self._closed is None:
+                self._closed = Flag(f"{self.name}/closed")
+                self.source.rebuild()
+            return self._closed.up(name or self._operation_name("Close"))
 
     def enqueue(self, vals: Any, name: str | None = None) -> tf.Operation:
         """Raises: the elements are the producer's own.
@@ -198,7 +203,7 @@ class InputProducer(tf.queue.QueueBase):
     def _dequeue_each(self, n: tf.Tensor, name: str) -> tf.Tensor:
         """A number that is known only when it runs: one element after another."""
         self.source.link()
-        with tf.compat.v1.name_scope(name):
+        with tf.compat.v1.name_scope(name), tf.control_dependencies([self.source.gate]):
             rows = tf.TensorArray(self._spec.dtype, size=n, element_shape=self._spec.shape)
             rows = tf.compat.v1.while_loop(
                 lambda index, _: index < n,

@@ -9,8 +9,6 @@ the same op with the same seeds: a seeded producer delivers TF1's order.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,8 +16,8 @@ import tensorflow as tf
 
 from compat.record.fallback import call_queue_function
 from compat.record.input_producer import InputProducer
-from compat.record.reference import Reference, reference
-from compat.record.source import graph_state
+from compat.record.reference import reference
+from compat.record.source import counting_operations, graph_state
 from compat.settings import settings
 
 
@@ -68,7 +66,7 @@ def string_input_producer(
     if settings.engine == "queues":
         return call_queue_function("string_input_producer", function, arguments)
     with (
-        _counting_operations(expected),
+        counting_operations(expected.operations),
         tf.compat.v1.name_scope(name, "input_producer", [string_tensor]) as scope,
     ):
         rows = tf.convert_to_tensor(string_tensor, tf.string)
@@ -129,7 +127,7 @@ def range_input_producer(
     if settings.engine == "queues":
         return call_queue_function("range_input_producer", function, arguments)
     with (
-        _counting_operations(expected),
+        counting_operations(expected.operations),
         tf.compat.v1.name_scope(name, "input_producer", [limit]) as scope,
     ):
         rows = tf.range(limit)
@@ -152,13 +150,3 @@ def _shuffled(rows: tf.Tensor, seed: int | None) -> tf.Tensor:
     return tf.raw_ops.RandomShuffle(
         value=rows, seed=graph_seed or 0, seed2=op_seed or 0, name="RandomShuffle"
     )
-
-
-@contextlib.contextmanager
-def _counting_operations(expected: Reference) -> Iterator[None]:
-    """Keeps the number of ops known that the graph would have in TF1."""
-    state = graph_state()
-    graph = tf.compat.v1.get_default_graph()
-    before = len(graph.get_operations())
-    yield
-    state.surplus_operations += len(graph.get_operations()) - before - expected.operations

@@ -18,7 +18,7 @@ from compat.plan.stages import Prefetch, Read
 from compat.record.fallback import delivered, forget_queue, keep_queue
 from compat.record.input_producer import InputProducer
 from compat.record.reference import no_deprecation_warnings
-from compat.record.source import Source
+from compat.record.source import Source, counting_operations
 
 _RECORD = [tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.string)]
 
@@ -51,7 +51,8 @@ class _DatasetReader(tf.compat.v1.ReaderBase):
           tf.errors.OutOfRangeError: after the last record of the last file.
         """
         if isinstance(queue, InputProducer) and self._stage is not None:
-            return tuple(self._records(queue).tap(name or "ReaderReadV2"))
+            with counting_operations(expected=1):
+                return tuple(self._records(queue).tap(name or "ReaderReadV2"))
         forget_queue(queue)
         reason = "it reads file names from a queue of the program's own"
         if isinstance(queue, InputProducer):
@@ -120,7 +121,10 @@ def _read(names: Plan, stage: Read) -> Plan:
 class WholeFileReader(_DatasetReader, tf.compat.v1.WholeFileReader):
     """One record per file: (its name, its content)."""
 
-    _stage = Read("whole")
+    def __init__(self, name: str | None = None) -> None:
+        """Takes TF1's argument."""
+        super().__init__(name)
+        self._stage = Read("whole")
 
 
 class TextLineReader(_DatasetReader, tf.compat.v1.TextLineReader):

@@ -66,6 +66,20 @@ def graph_state() -> GraphState:
 
 
 @contextlib.contextmanager
+def counting_operations(expected: int) -> Iterator[None]:
+    """Keeps the number of ops known that the graph would have in TF1.
+
+    Args:
+      expected: how many ops TF1 added for what is done inside.
+    """
+    state = graph_state()
+    graph = tf.compat.v1.get_default_graph()
+    before = len(graph.get_operations())
+    yield
+    state.surplus_operations += len(graph.get_operations()) - before - expected
+
+
+@contextlib.contextmanager
 def on_host() -> Iterator[None]:
     """Ops that belong to no branch or device of the user's model."""
     with tf.control_dependencies(None), tf.compat.v1.device(None), tf.compat.v1.device("/cpu:0"):
@@ -160,7 +174,7 @@ class Source:
                 **self._output_types_and_shapes,
             )
             self._started = Flag(f"{self.name}/started")
-            self._gate = self._wait_for_start()
+            self.gate = self._wait_for_start()
             self.start_empty = self._starter(empty(tuple(self.specs)), reads_ahead=False)
         self.build()
         self._state.sources.append(self)
@@ -223,9 +237,9 @@ class Source:
     def tap(self, name: str | None = None) -> list[tf.Tensor]:
         """Graph tensors that deliver the next element at every `session.run`."""
         # Without a device of its own the op goes where the iterator is.
-        with tf.control_dependencies([self._gate]), tf.compat.v1.device(None):
+        with tf.control_dependencies([self.gate]), tf.compat.v1.device(None):
             outputs = self.next_element(name)
-        waits_for = [op for op in outputs[0].op.control_inputs if op is not self._gate]
+        waits_for = [op for op in outputs[0].op.control_inputs if op is not self.gate]
         if self.report is not None:
             outputs = counted(outputs, self.report, is_batched=self._is_batched)
         link = Link(self, tuple(outputs), tuple(waits_for))

@@ -268,6 +268,18 @@ def test_control_dependencies_of_a_source_run_for_every_element(run_to_end):
     assert session.run(counter) >= 6
 
 
+def test_waiting_for_another_source_takes_its_elements_too(run_to_end):
+    first, second = numbers(3), numbers(10)
+    with tf.control_dependencies([first]):
+        together = second * 10
+    # It ends with the first source, of which nothing but the waiting is seen.
+    assert [values.tolist() for values in run_to_end(compat.batch([together], 1))] == [
+        [0],
+        [10],
+        [20],
+    ]
+
+
 def test_an_assertion_in_front_of_a_source_is_checked(session):
     queue = compat.range_input_producer(6, shuffle=False)
     ready = v1.placeholder_with_default(0, [])

@@ -41,6 +41,22 @@ def test_graph_seed_counts_a_models_ops_as_tf1_did(session):
     assert orders == [[3, 0, 7, 2, 4, 5, 1, 6], [3, 6, 1, 0, 7, 5, 2, 4]]
 
 
+def test_graph_seed_counts_readers_and_dequeues_as_tf1_did(session):
+    # Recorded under TensorFlow 1.15.5; each of these calls adds more ops here than it did there.
+    v1.set_random_seed(3)
+    queue = compat.string_input_producer(list("abcdef"), num_epochs=2)
+    queue.dequeue()
+    queue.dequeue_many(2)
+    queue.dequeue_up_to(2)
+    queue.close()
+    compat.WholeFileReader()
+    compat.WholeFileReader().read(queue)
+    queue.dequeue_many(tf.constant(2))
+    element = compat.range_input_producer(6, num_epochs=1).dequeue()
+    v1.train.start_queue_runners(session)
+    assert [int(session.run(element)) for _ in range(6)] == [2, 0, 4, 1, 3, 5]
+
+
 def test_shuffles_within_each_epoch(run_to_end):
     element = compat.string_input_producer(list("abcdefgh"), num_epochs=20).dequeue()
     delivered = run_to_end(element)
@@ -89,6 +105,13 @@ def test_dequeue_many_of_a_number_known_when_it_runs(session):
     v1.train.start_queue_runners(session)
     assert session.run(many, {number: 3}).tolist() == [0, 1, 2]
     assert session.run(many, {number: 4}).tolist() == [3, 4, 0, 1]
+
+
+def test_dequeue_many_of_such_a_number_says_that_nothing_was_started(session):
+    number = v1.placeholder(tf.int32, [])
+    many = compat.range_input_producer(5, shuffle=False).dequeue_many(number)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="start_queue_runners"):
+        session.run(many, {number: 3})
 
 
 def test_dequeue_up_to_delivers_the_rest(run_to_end):

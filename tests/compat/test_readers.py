@@ -1,3 +1,5 @@
+import inspect
+
 import pytest
 import tensorflow as tf
 
@@ -129,6 +131,16 @@ def test_hop_bytes_need_tensorflows_reader(run_to_end, files):
         reader = compat.FixedLengthRecordReader(3, header_bytes=1, hop_bytes=1)
         _, value = reader.read(queue)
     assert run_to_end(value)[:3] == [b"aaa", b"aab", b"abb"]
+
+
+@pytest.mark.parametrize(
+    "reader", ["WholeFileReader", "TextLineReader", "FixedLengthRecordReader", "TFRecordReader"]
+)
+def test_signature_is_that_of_tf1(reader):
+    ours, theirs = (inspect.signature(getattr(module, reader)) for module in (compat, v1))
+    assert [(p.name, p.default) for p in ours.parameters.values()] == [
+        (p.name, p.default) for p in theirs.parameters.values()
+    ]
 
 
 @pytest.mark.parametrize("method", ["num_records_produced", "num_work_units_completed", "reset"])

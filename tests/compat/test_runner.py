@@ -135,17 +135,33 @@ def test_a_read_waits_for_a_start_in_another_thread(session):
     thread.join()
 
 
+def batch_that_cannot_start():
+    """A table's handle is evaluated when the pipeline starts; this one waits for an assertion."""
+    table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer([0], [1]), -1)
+    ready = v1.placeholder_with_default(False, [])
+    with tf.control_dependencies([v1.Assert(ready, ["no table yet"])]):
+        handle = tf.identity(table.resource_handle)
+    looked_up = tf.raw_ops.LookupTableFindV2(
+        table_handle=handle, keys=numbers(), default_value=tf.constant(-1)
+    )
+    looked_up.set_shape([])
+    return compat.batch([looked_up], 2)
+
+
 def test_an_error_while_starting_reaches_the_coordinator(session):
-    names = v1.get_variable("names", initializer=["a"], use_resource=True)
-    # The iterator of this dataset captures a table that is never initialised.
-    dataset = tf.data.Dataset.from_tensor_slices(names.read_value())
-    iterator = v1.data.make_initializable_iterator(dataset)
-    del iterator
-    element = compat.string_input_producer(names.read_value(), shuffle=False).dequeue()
+    result = batch_that_cannot_start()
     coordinator = compat.Coordinator()
     v1.train.start_queue_runners(session, coordinator)
-    with pytest.raises(tf.errors.FailedPreconditionError, match="names"):
-        session.run(element)
+    with pytest.raises(tf.errors.OutOfRangeError):
+        session.run(result)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="no table yet"):
+        coordinator.join()
+
+
+def test_an_error_while_starting_is_raised_where_there_is_no_coordinator(session):
+    batch_that_cannot_start()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="no table yet"):
+        v1.train.start_queue_runners(session)
 
 
 def test_runners_are_queue_runners_for_everybody():
