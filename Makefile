@@ -10,7 +10,7 @@ DEMO := $(VENV)/.installed-demo
 TEST := $(VENV)/.installed-test
 TF1 := $(VENV_TF1)/.installed
 
-.PHONY: demo test lint goldens clean
+.PHONY: demo test lint table goldens clean
 
 demo: $(DEMO)
 	$(BIN)/python examples/demo.py
@@ -21,6 +21,10 @@ test: $(TEST)
 lint: $(TEST)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# The README's table of names, out of the registry that the code uses.
+table: $(TEST)
+	$(BIN)/python -m compat.table README.md
 
 # Asks the real TensorFlow 1.15.5 again, and fails where its answers differ from the committed ones.
 goldens: $(DEMO) $(TF1)

@@ -9,12 +9,25 @@ built, as in TensorFlow's own migration guide.
 
 import tensorflow as _tf
 
-from compat.record.batching import batch, shuffle_batch
+from compat.record.batching import batch, maybe_batch, maybe_shuffle_batch, shuffle_batch
 from compat.record.fallback import QueueFallbackError, QueueFallbackWarning
-from compat.record.producers import range_input_producer, string_input_producer
+from compat.record.joining import (
+    batch_join,
+    maybe_batch_join,
+    maybe_shuffle_batch_join,
+    shuffle_batch_join,
+)
+from compat.record.producers import (
+    input_producer,
+    range_input_producer,
+    slice_input_producer,
+    string_input_producer,
+)
 from compat.record.queues import FIFOQueue, PaddingFIFOQueue, PriorityQueue, RandomShuffleQueue
 from compat.record.readers import (
     FixedLengthRecordReader,
+    IdentityReader,
+    LMDBReader,
     TextLineReader,
     TFRecordReader,
     WholeFileReader,
@@ -30,6 +43,8 @@ __all__ = [
     "Coordinator",
     "FIFOQueue",
     "FixedLengthRecordReader",
+    "IdentityReader",
+    "LMDBReader",
     "MonitoredTrainingSession",
     "PaddingFIFOQueue",
     "PriorityQueue",
@@ -42,8 +57,16 @@ __all__ = [
     "WholeFileReader",
     "add_queue_runner",
     "batch",
+    "batch_join",
+    "input_producer",
+    "maybe_batch",
+    "maybe_batch_join",
+    "maybe_shuffle_batch",
+    "maybe_shuffle_batch_join",
     "range_input_producer",
     "shuffle_batch",
+    "shuffle_batch_join",
+    "slice_input_producer",
     "start_queue_runners",
     "string_input_producer",
 ]

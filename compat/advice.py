@@ -2,20 +2,31 @@
 
 `GONE` is the one table of remedies: a name, without its leading `tensorflow.`, and what to do
 about it; a row speaks for every name below it that has no row of its own. `MOVED` lists the names
-that still exist somewhere else: those just work.
+that still exist somewhere else, `PACKAGES` those that a package of others has: they just work.
 
 >>> print(message("contrib.slim.nets"))
-tensorflow.contrib.slim.nets is not in TensorFlow 2: `pip install tf_slim`, then `import ...
+tensorflow.contrib.slim.nets is not in TensorFlow 2: it lives on in tf_slim: `pip install ...
 """
 
 from __future__ import annotations
 
 import re
 
-_SLIM = "`pip install tf_slim`, then `import tf_slim as slim`"
+_LEGACY = "`pip install tfprefetch[legacy]`"
+_SLIM = f"it lives on in tf_slim: {_LEGACY}, and it is served from there"
+_NOT_IN_SLIM = "tf_slim does not have it either"
 _KERAS_2 = (
-    "TensorFlow takes it from Keras, and Keras 3 dropped it: `pip install tf_keras`, and set "
-    "TF_USE_LEGACY_KERAS=1 in the environment before TensorFlow is imported"
+    f"TensorFlow takes it from Keras, and Keras 3 dropped it: {_LEGACY}; outside of "
+    "`tfprefetch-compat run` also set TF_USE_LEGACY_KERAS=1 in the environment before TensorFlow "
+    "is imported"
+)
+_QUEUES = (
+    "use tf.train.string_input_producer, a reader and tf.train.batch, which run on datasets here, "
+    "or tf.data"
+)
+_STATE_SAVER = (
+    "it has no successor: split the sequences in a dataset (tf.data.Dataset.window or batch) and "
+    "keep the state in a tf.Variable per row of the batch"
 )
 _MNIST = (
     "the tutorials are no longer shipped: `tf.keras.datasets.mnist.load_data()` returns the same "
@@ -24,9 +35,9 @@ _MNIST = (
 
 GONE: dict[str, str] = {
     # contrib: projects of others, dissolved in TensorFlow 2.0.
-    "contrib": "it was dissolved in TensorFlow 2.0. slim, layers, framework and training are in "
-    "tf_slim (`pip install tf_slim`); of the rest, most is in tf itself (contrib.data in tf.data, "
-    "contrib.lookup in tf.lookup …)",
+    "contrib": f"it was dissolved in TensorFlow 2.0. slim, layers, framework, losses and metrics "
+    f"are served from tf_slim ({_LEGACY}); of the rest, most is in tf itself (contrib.data in "
+    "tf.data, contrib.lookup in tf.lookup …)",
     "contrib.autograph": "use tf.autograph",
     "contrib.checkpoint": "use tf.train.Checkpoint",
     "contrib.cluster_resolver": "use tf.distribute.cluster_resolver",
@@ -34,6 +45,14 @@ GONE: dict[str, str] = {
     "TensorFlow up to 2.14",
     "contrib.cudnn_rnn": "use tf.keras.layers.LSTM or GRU, which use cuDNN by themselves",
     "contrib.data": "its functions are methods of tf.data.Dataset or in tf.data.experimental",
+    "contrib.data.batch_and_drop_remainder": "use Dataset.batch with drop_remainder=True",
+    "contrib.data.bucket_by_sequence_length": "use tf.data.experimental.bucket_by_sequence_length",
+    "contrib.data.make_batched_features_dataset": "use "
+    "tf.data.experimental.make_batched_features_dataset",
+    "contrib.data.make_csv_dataset": "use tf.data.experimental.make_csv_dataset",
+    "contrib.data.parallel_interleave": "use Dataset.interleave with num_parallel_calls",
+    "contrib.data.read_batch_features": "use tf.data.experimental.make_batched_features_dataset",
+    "contrib.data.shuffle_and_repeat": "use Dataset.shuffle and Dataset.repeat",
     "contrib.data.map_and_batch": "use tf.data.experimental.map_and_batch, or the faster "
     "tfprefetch.map_and_batch",
     "contrib.data.prefetch_to_device": "use tf.data.experimental.prefetch_to_device",
@@ -44,23 +63,33 @@ GONE: dict[str, str] = {
     "contrib.estimator": "Estimators were removed in TensorFlow 2.16: write the loop with "
     "tf.train.MonitoredTrainingSession",
     "contrib.ffmpeg": "use tf.audio.decode_wav; for other formats `pip install tensorflow_io`",
-    "contrib.framework": f"{_SLIM}: `arg_scope`, `get_variables` and others are slim's",
-    "contrib.framework.get_or_create_global_step": "use tf.train.get_or_create_global_step",
-    "contrib.framework.list_variables": "use tf.train.list_variables",
-    "contrib.framework.load_variable": "use tf.train.load_variable",
-    "contrib.framework.nest": "use tf.nest",
+    "contrib.framework": f"{_SLIM}: `arg_scope`, `get_variables` and others",
     "contrib.image": "use tf.image; for projective transforms, "
     "tf.raw_ops.ImageProjectiveTransformV3",
     "contrib.keras": "use tf.keras",
-    "contrib.layers": f"{_SLIM}: `slim.fully_connected`, `slim.conv2d` and the others",
-    "contrib.layers.l1_regularizer": f"{_SLIM}: `slim.l1_regularizer`",
-    "contrib.layers.l2_regularizer": f"{_SLIM}: `slim.l2_regularizer`",
-    "contrib.layers.variance_scaling_initializer": "use tf.variance_scaling_initializer(scale=2.0)",
-    "contrib.layers.xavier_initializer": "use tf.glorot_uniform_initializer",
-    "contrib.layers.xavier_initializer_conv2d": "use tf.glorot_uniform_initializer",
+    "contrib.layers": f"{_SLIM}: `fully_connected`, `conv2d` and the others",
+    "contrib.layers.embed_sequence": f"{_NOT_IN_SLIM}: use tf.get_variable and "
+    "tf.nn.embedding_lookup",
+    "contrib.layers.l1_regularizer": _SLIM,
+    "contrib.layers.l2_regularizer": _SLIM,
+    "contrib.layers.variance_scaling_initializer": f"{_SLIM}; or use "
+    "tf.variance_scaling_initializer(scale=2.0)",
+    "contrib.layers.xavier_initializer": f"{_SLIM}; or use tf.glorot_uniform_initializer",
+    "contrib.layers.xavier_initializer_conv2d": f"{_SLIM}; or use tf.glorot_uniform_initializer",
     "contrib.learn": "it was removed with the Estimators: write the loop with "
     "tf.train.MonitoredTrainingSession; for its input functions use tf.train.string_input_producer "
     "and tf.train.batch",
+    "contrib.learn.io": _QUEUES,
+    "contrib.learn.io.numpy_input_fn": "use tf.train.slice_input_producer over the arrays and "
+    "tf.train.batch, or tf.data.Dataset.from_tensor_slices",
+    "contrib.learn.io.pandas_input_fn": "use tf.train.slice_input_producer over the columns and "
+    "tf.train.batch, or tf.data.Dataset.from_tensor_slices(dict(frame))",
+    "contrib.learn.read_batch_examples": "use tf.train.string_input_producer, "
+    "tf.TFRecordReader.read and tf.train.shuffle_batch",
+    "contrib.learn.read_batch_features": "use tf.train.string_input_producer, "
+    "tf.TFRecordReader.read, tf.train.shuffle_batch and tf.parse_example",
+    "contrib.learn.read_batch_record_features": "use tf.train.string_input_producer, "
+    "tf.TFRecordReader.read, tf.train.batch and tf.parse_example",
     "contrib.learn.datasets": "scikit-learn and tf.keras.datasets have the classic data sets",
     "contrib.learn.datasets.mnist": _MNIST,
     "contrib.learn.python.learn.datasets": "scikit-learn and tf.keras.datasets have them",
@@ -73,14 +102,13 @@ GONE: dict[str, str] = {
     "tf.lookup.TextFileInitializer",
     "contrib.lookup.index_table_from_tensor": "use tf.lookup.StaticVocabularyTable over a "
     "tf.lookup.KeyValueTensorInitializer",
-    "contrib.losses": "use tf.losses",
-    "contrib.metrics": "use tf.metrics: `streaming_accuracy` is tf.metrics.accuracy, and so on",
-    "contrib.opt": "use the optimizers in tf.train, or `pip install tf_keras` for more of them",
+    "contrib.losses": f"{_SLIM}; or use tf.losses",
+    "contrib.metrics": f"{_SLIM}; or use tf.metrics: `streaming_accuracy` is tf.metrics.accuracy, "
+    "and so on",
+    "contrib.opt": f"use the optimizers in tf.train, or {_LEGACY} for the optimizers of tf.keras",
     "contrib.quantize": "`pip install tensorflow_model_optimization`",
     "contrib.rnn": "the cells are in tf.nn.rnn_cell, the loops are tf.nn.static_rnn and "
     "tf.nn.dynamic_rnn. For the cells: " + _KERAS_2,
-    "contrib.rnn.static_bidirectional_rnn": "use tf.nn.static_bidirectional_rnn",
-    "contrib.rnn.static_rnn": "use tf.nn.static_rnn",
     "contrib.saved_model": "use tf.saved_model",
     "contrib.seq2seq": "it has no successor in TensorFlow; `pip install tensorflow_addons` has it "
     "for TensorFlow up to 2.14",
@@ -94,9 +122,20 @@ GONE: dict[str, str] = {
     "`from tensorboard.plugins import projector`",
     "contrib.tensorrt": "use tf.compat.v2.experimental.tensorrt",
     "contrib.tpu": "use tf.tpu and tf.distribute",
-    "contrib.training": f"{_SLIM}: `slim.training`",
+    "contrib.training": "of it, bucket and bucket_by_sequence_length are here; its training and "
+    f"evaluation loops are those of slim: {_LEGACY}, and tf.contrib.slim.learning and "
+    "tf.contrib.slim.evaluation are served",
+    "contrib.training.NextQueuedSequenceBatch": _STATE_SAVER,
+    "contrib.training.SequenceQueueingStateSaver": _STATE_SAVER,
+    "contrib.training.batch_sequences_with_states": _STATE_SAVER,
+    "contrib.training.rejection_sample": "use tf.data.Dataset.rejection_resample; for fixed rates "
+    "draw tf.random_uniform([]) per element, as keep_input of tf.train.maybe_batch",
+    "contrib.training.resample_at_rate": "use tf.data: Dataset.flat_map over "
+    "tf.data.Dataset.from_tensors(element).repeat(count)",
+    "contrib.training.stratified_sample": "use tf.data.Dataset.rejection_resample; for fixed rates "
+    "draw tf.random_uniform([]) per element, as keep_input of tf.train.maybe_batch",
+    "contrib.training.weighted_resample": "use tf.data.Dataset.rejection_resample",
     "contrib.training.HParams": "it has no successor: use types.SimpleNamespace or a dataclass",
-    "contrib.training.bucket_by_sequence_length": "use tf.data.Dataset.bucket_by_sequence_length",
     "contrib.util": "use tf.make_tensor_proto, tf.make_ndarray and tf.get_static_value",
     # Shipped with TF1, but not part of its API.
     "examples": "the examples are no longer shipped with TensorFlow: copy what you need",
@@ -112,6 +151,11 @@ GONE: dict[str, str] = {
     "what each pipeline delivers",
     "estimator": "Estimators were removed in TensorFlow 2.16: write the loop with "
     "tf.train.MonitoredTrainingSession, or use tf.keras",
+    "estimator.inputs": "it went with the Estimators. " + _QUEUES,
+    "estimator.inputs.numpy_input_fn": "use tf.train.slice_input_producer over the arrays and "
+    "tf.train.batch, or tf.data.Dataset.from_tensor_slices",
+    "estimator.inputs.pandas_input_fn": "use tf.train.slice_input_producer over the columns and "
+    "tf.train.batch, or tf.data.Dataset.from_tensor_slices(dict(frame))",
     "layers": _KERAS_2,
     "lite.experimental.nn": "use tf.keras.layers, which tf.lite converts",
     "nn.rnn_cell": _KERAS_2,
@@ -141,9 +185,33 @@ GONE: dict[str, str] = {
     "unpack": "use tf.unstack",
 }
 
-# Where TF1 had it: where it is now; both are names under `tensorflow`. Only names that TF1's
-# scripts use though they are not public: TensorFlow 2 keeps its public ones in place.
+# Where TF1 had it: where it is now; both are names under `tensorflow`. Those outside of contrib are
+# names that TF1's scripts use though they are not public: TensorFlow 2 keeps its public ones.
 MOVED: dict[str, str] = {
+    "contrib.data.AUTOTUNE": "data.experimental.AUTOTUNE",
+    "contrib.framework.argsort": "argsort",
+    "contrib.framework.get_global_step": "train.get_global_step",
+    "contrib.framework.get_or_create_global_step": "train.get_or_create_global_step",
+    "contrib.framework.init_from_checkpoint": "train.init_from_checkpoint",
+    "contrib.framework.is_tensor": "is_tensor",
+    "contrib.framework.list_variables": "train.list_variables",
+    "contrib.framework.load_checkpoint": "train.load_checkpoint",
+    "contrib.framework.load_variable": "train.load_variable",
+    "contrib.framework.nest": "nest",
+    "contrib.framework.py_func": "py_func",
+    "contrib.framework.sort": "sort",
+    "contrib.rnn.BasicLSTMCell": "nn.rnn_cell.BasicLSTMCell",
+    "contrib.rnn.BasicRNNCell": "nn.rnn_cell.BasicRNNCell",
+    "contrib.rnn.DropoutWrapper": "nn.rnn_cell.DropoutWrapper",
+    "contrib.rnn.GRUCell": "nn.rnn_cell.GRUCell",
+    "contrib.rnn.LSTMCell": "nn.rnn_cell.LSTMCell",
+    "contrib.rnn.LSTMStateTuple": "nn.rnn_cell.LSTMStateTuple",
+    "contrib.rnn.MultiRNNCell": "nn.rnn_cell.MultiRNNCell",
+    "contrib.rnn.RNNCell": "nn.rnn_cell.RNNCell",
+    "contrib.rnn.ResidualWrapper": "nn.rnn_cell.ResidualWrapper",
+    "contrib.rnn.static_bidirectional_rnn": "nn.static_bidirectional_rnn",
+    "contrib.rnn.static_rnn": "nn.static_rnn",
+    "contrib.rnn.static_state_saving_rnn": "nn.static_state_saving_rnn",
     "pywrap_tensorflow": "python.pywrap_tensorflow",
     "python.pywrap_tensorflow.NewCheckpointReader": "train.NewCheckpointReader",
     "python.framework.graph_util.convert_variables_to_constants": (
@@ -163,6 +231,19 @@ MOVED: dict[str, str] = {
     "python.training.gen_training_ops": "python.ops.gen_training_ops",
 }
 
+# Where TF1 had it: where a package of others has it, if that is installed (the extra `legacy`).
+PACKAGES: dict[str, str] = {
+    "contrib.framework": "tf_slim",
+    "contrib.framework.python.framework": "tf_slim",
+    "contrib.framework.python.ops": "tf_slim.ops",
+    "contrib.layers": "tf_slim.layers",
+    "contrib.layers.python.layers": "tf_slim.layers",
+    "contrib.losses": "tf_slim.losses",
+    "contrib.metrics": "tf_slim.metrics",
+    "contrib.slim": "tf_slim",
+    "contrib.slim.python.slim": "tf_slim",
+}
+
 # Modules that TensorFlow makes of Keras when they are used: they do not say that they are its own.
 LAZY_MODULES = ("layers", "nn.rnn_cell")
 
@@ -170,8 +251,8 @@ LAZY_MODULES = ("layers", "nn.rnn_cell")
 def remedy(dotted: str) -> str | None:
     """The row of `GONE` for a name or, if it has none, for the nearest name above it.
 
-    >>> remedy("contrib.rnn.static_rnn")
-    'use tf.nn.static_rnn'
+    >>> remedy("contrib.summary.scalar")
+    'use tf.compat.v2.summary'
     """
     while dotted:
         if dotted in GONE:
@@ -188,8 +269,8 @@ def message(dotted: str, hint: str = "") -> str | None:
       hint: the line of source, or the whole names, that were asked for. In
         `tf.contrib.layers.flatten` Python looks up `contrib` first, but the advice differs by part.
 
-    >>> message("contrib", "x = tf.contrib.rnn.static_rnn(cell, x)")
-    'tensorflow.contrib.rnn.static_rnn is not in TensorFlow 2: use tf.nn.static_rnn'
+    >>> message("contrib", "tf.contrib.summary.scalar('loss', loss)")
+    'tensorflow.contrib.summary.scalar is not in TensorFlow 2: use tf.compat.v2.summary'
     >>> message("train.no_such_thing") is None
     True
     """

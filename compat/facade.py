@@ -21,6 +21,7 @@ import types
 from collections.abc import Iterable, Mapping
 
 from compat import advice
+from compat.contrib.packages import BoundPackage, is_bound, is_installed
 
 # Source trees of TensorFlow that TF1 made attributes of `tf` (`tf.python.ops.data_flow_ops`).
 _SOURCE_TREES = ("compiler", "core", "lite", "python", "tools")
@@ -45,6 +46,8 @@ class Facade(types.ModuleType):
       module: TensorFlow's `tensorflow.compat.v1`.
       replacements: dotted names under `module` and what to show instead of what they name.
       name: the `__name__` of the facade: the name to import it by.
+      additions: dotted names that TF1 had and `module` has not, and what to show there. Those of
+        packages of others (`advice.PACKAGES`) stand in the copies of these that are shown.
 
     Raises:
       AttributeError: `replacements` has a name that `module` does not have. Later, on access to a
@@ -59,9 +62,13 @@ class Facade(types.ModuleType):
     """
 
     def __init__(
-        self, module: types.ModuleType, replacements: Mapping[str, object], name: str = "tensorflow"
+        self,
+        module: types.ModuleType,
+        replacements: Mapping[str, object],
+        name: str = "tensorflow",
+        additions: Mapping[str, object] | None = None,
     ) -> None:
-        self._become(module, "", _Exchange(self, module, replacements, name))
+        self._become(module, "", _Exchange(self, module, replacements, name, additions or {}))
 
     def _become(self, module: types.ModuleType, dotted: str, exchange: _Exchange) -> None:
         name = f"{exchange.name}.{dotted}" if dotted else exchange.name
@@ -123,10 +130,21 @@ class _Exchange:
         module: types.ModuleType,
         replacements: Mapping[str, object],
         name: str,
+        additions: Mapping[str, object],
     ) -> None:
         self.name = name
         self.root = facade
-        self._facades: dict[int, Facade] = {id(module): facade}
+        self._packages: dict[str, BoundPackage] = {}
+        self._namespaces: dict[str, types.ModuleType] = {}
+        self.additions: dict[str, object] = {}
+        self._inside_packages: dict[str, object] = {}
+        for dotted, addition in additions.items():
+            place = next((at for at in advice.PACKAGES if dotted.startswith(f"{at}.")), None)
+            if place is None:
+                self.additions[dotted] = addition
+            else:
+                self._inside_packages[advice.PACKAGES[place] + dotted[len(place) :]] = addition
+        self._facades: dict[tuple[int, str], Facade] = {(id(module), ""): facade}
         # Keyed by identity; the originals are kept so that no other object gets their id.
         self._replacements: dict[int, tuple[object, object]] = {}
         self._originals: dict[int, object] = {}
@@ -141,19 +159,54 @@ class _Exchange:
             return self._replacements[id(value)][1]
         if isinstance(value, types.ModuleType) and not isinstance(value, Facade):
             own_name = vars(value).get("__name__", "")
-            if own_name.startswith("tensorflow.") or dotted in advice.LAZY_MODULES:
+            is_served = own_name.startswith("tensorflow.") or is_bound(own_name)
+            if is_served or dotted in advice.LAZY_MODULES:
                 return self._facade(value, own_name, dotted)
         return value
 
+    def of_package(self, dotted: str) -> types.ModuleType:
+        """The module `dotted` of a package of others, in a copy that sees these facades."""
+        top = dotted.partition(".")[0]
+        if top not in self._packages:
+            self._packages[top] = BoundPackage(top, self._import, self._inside_packages)
+        return self._packages[top].load(dotted)
+
+    def submodule(self, package: str, dotted: str) -> types.ModuleType | None:
+        """The submodule that the last part of `dotted` names, in a package of others."""
+        if not is_bound(package):
+            return None
+        try:
+            return importlib.import_module(f"{package}.{dotted.rpartition('.')[2]}")
+        except ModuleNotFoundError as error:
+            if not str(error.name).startswith(package):
+                raise
+            return None
+
+    def namespace(self, dotted: str) -> types.ModuleType | None:
+        """An empty module where TF1 had one that leads to names which are served."""
+        served = [*self.additions, *advice.MOVED]
+        served += [name for name, to in advice.PACKAGES.items() if is_installed(to.split(".")[0])]
+        if not any(name.startswith(f"{dotted}.") for name in served):
+            return None
+        module = types.ModuleType(f"tensorflow.{dotted}")
+        module.__path__ = []  # a package, to import from
+        return self._namespaces.setdefault(dotted, module)
+
+    def _import(self, name: str, fromlist: Iterable[str]) -> types.ModuleType:
+        module = import_module(self.root, name, fromlist)
+        return module if fromlist else self.root
+
     def _facade(self, module: types.ModuleType, own_name: str, dotted: str) -> Facade:
-        facade = self._facades.get(id(module))
+        prefix = next((prefix for prefix in _PREFIXES if own_name.startswith(prefix)), None)
+        # TF1 had several names for what is one module in a package of others.
+        key = (id(module), dotted if prefix is None else "")
+        facade = self._facades.get(key)
         if facade is None:
-            prefix = next((prefix for prefix in _PREFIXES if own_name.startswith(prefix)), None)
             if prefix is not None:
                 dotted = own_name[len(prefix) :]
             facade = Facade.__new__(Facade)
             facade._become(module, dotted, self)
-            facade = self._facades.setdefault(id(module), facade)
+            facade = self._facades.setdefault(key, facade)
         return facade
 
     def take_back(self, value: object) -> object:
@@ -165,8 +218,15 @@ class _Exchange:
 
 def _elsewhere(facade: Facade, dotted: str) -> object | None:
     """Looks for a name that is not where TF1 had it; None if it is nowhere."""
+    exchange = facade._exchange
+    if dotted in exchange.additions:
+        return exchange.additions[dotted]
     if dotted in advice.MOVED:
-        return operator.attrgetter(advice.MOVED[dotted])(facade._exchange.root)
+        return operator.attrgetter(advice.MOVED[dotted])(exchange.root)
+    if dotted in advice.PACKAGES and is_installed(advice.PACKAGES[dotted].split(".")[0]):
+        return exchange.of_package(advice.PACKAGES[dotted])
+    if dotted.partition(".")[0] == "contrib":
+        return exchange.submodule(facade._module.__name__, dotted) or exchange.namespace(dotted)
     if dotted.split(".")[0] in _SOURCE_TREES and isinstance(
         sys.modules.get(f"tensorflow.{dotted.rpartition('.')[0]}".rstrip(".")), types.ModuleType
     ):

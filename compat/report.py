@@ -22,6 +22,7 @@ class PipelineReport:
       seconds: time from the first delivery to the last one.
       part_of_another: whether other pipelines read from this one; such a one is listed only
         where the program also reads from it directly.
+      counts: whether elements are counted; that takes an op behind each delivery.
     """
 
     name: str
@@ -32,6 +33,7 @@ class PipelineReport:
     elements: int = 0
     seconds: float = 0.0
     part_of_another: bool = False
+    counts: bool = True
     _elements_first: int = dataclasses.field(default=0, repr=False)
     _started_at: float | None = dataclasses.field(default=None, repr=False)
     _lock: threading.Lock = dataclasses.field(
@@ -71,12 +73,19 @@ class PipelineReport:
 
 @dataclasses.dataclass
 class Report:
-    """All pipelines that a program built, in the order in which it built them."""
+    """All pipelines that a program built, in the order in which it built them.
+
+    Attributes:
+      pipelines: one entry for each.
+      counts: whether their elements are counted.
+    """
 
     pipelines: list[PipelineReport] = dataclasses.field(default_factory=list)
+    counts: bool = True
 
     def add(self, pipeline: PipelineReport) -> PipelineReport:
         """Enters `pipeline` and returns it."""
+        pipeline.counts = self.counts
         self.pipelines.append(pipeline)
         return pipeline
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfprefetch.empty_value import empty_value
+
 _LONGEST_NAME_BYTES = 512
 _WHERE_TENSORFLOW_WAS = re.compile(
     r"\A.*?(?:transformation with iterator: \S+: )|\n?\s*\[\[.*\Z", re.DOTALL
@@ -61,11 +63,11 @@ class Blame:
             block = mapped.window(block_elements)
         if self.may_end:
             # If nothing was mapped before the end, that is a block, too, and no failure.
-            block = block.concatenate(tf.data.Dataset.from_tensors(_empty(block.element_spec)))
+            block = block.concatenate(tf.data.Dataset.from_tensors(empty_value(block.element_spec)))
         # A failure uses up the only element of `entered`, so that nothing behind it is delivered.
         entered = tf.data.Dataset.from_tensors(tf.nest.flatten(window)[0].cardinality())
         good = tf.data.Dataset.zip((entered, block)).ignore_errors()
-        result = _empty(good.element_spec)
+        result = empty_value(good.element_spec)
         explanation = tf.data.Dataset.from_tensors(first).flat_map(
             lambda first: self._explain(first, raw, block_elements, result)
         )
@@ -246,23 +248,3 @@ def _describe_shapes(first: tf.Tensor, shapes: tf.Tensor) -> tf.Tensor:
 def _raise(message: tf.Tensor, result: Any) -> Any:
     with tf.control_dependencies([tf.debugging.Assert(tf.constant(False), [message])]):
         return tf.nest.map_structure(tf.identity, result, expand_composites=True)
-
-
-def _empty(spec: Any) -> Any:
-    """A value of the structure `spec`, as small as it can be: unknown dimensions are 0."""
-
-    def empty(spec: Any) -> Any:
-        if isinstance(spec, tf.data.DatasetSpec):
-            return tf.data.Dataset.from_tensors(_empty(spec.element_spec)).take(0)
-        shape = [0] if spec.shape.rank is None else [size or 0 for size in spec.shape]
-        if isinstance(spec, tf.SparseTensorSpec):
-            rank = len(shape)
-            indices = tf.zeros([0, rank], tf.int64)
-            return tf.SparseTensor(indices, tf.zeros([0], spec.dtype), tf.constant(shape, tf.int64))
-        if isinstance(spec, tf.RaggedTensorSpec):
-            inner = [0, *shape[spec.ragged_rank + 1 :]]
-            splits = [tf.zeros([1], spec.row_splits_dtype)] * spec.ragged_rank
-            return tf.RaggedTensor.from_nested_row_splits(tf.zeros(inner, spec.dtype), splits)
-        return tf.zeros(shape, spec.dtype)
-
-    return tf.nest.map_structure(empty, spec)

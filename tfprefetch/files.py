@@ -33,6 +33,7 @@ def from_files(
     record_bytes: int | None = None,
     header_bytes: int = 0,
     footer_bytes: int = 0,
+    hop_bytes: int = 0,
     ignore_ragged_tail: bool = False,
     skip_header_lines: int = 0,
     compression_type: str | None = None,
@@ -70,6 +71,8 @@ def from_files(
         record_bytes: fixed only: bytes per record, without it ValueError.
         header_bytes: fixed only: bytes at the beginning of each file that are no record.
         footer_bytes: fixed only: bytes at the end of each file that are no record.
+        hop_bytes: fixed only: bytes from the beginning of one record to that of the next; with less
+            than `record_bytes` they overlap, with more there are gaps. 0: one follows the other.
         ignore_ragged_tail: fixed only: leave out a last record that is incomplete, as TensorFlow 1
             did, instead of raising InvalidArgumentError.
         skip_header_lines: text only: lines to leave out at the beginning of each file.
@@ -109,6 +112,7 @@ def from_files(
         record_bytes=record_bytes,
         header_bytes=header_bytes,
         footer_bytes=footer_bytes,
+        hop_bytes=hop_bytes,
         ignore_ragged_tail=ignore_ragged_tail,
         skip_header_lines=skip_header_lines,
         compression_type=compression_type,

@@ -24,6 +24,7 @@ from tfprefetch.damage import (
     gzip_size_modulo,
     sound_records,
 )
+from tfprefetch.fixed_length import FixedLength
 
 _BLOCK_RECORDS = 256
 _BLOCK_BYTES = 1 << 20
@@ -45,6 +46,7 @@ class Reading:
     record_bytes: int | None = None
     header_bytes: int = 0
     footer_bytes: int = 0
+    hop_bytes: int = 0
     ignore_ragged_tail: bool = False
     skip_header_lines: int = 0
     compression_type: str | None = None
@@ -70,6 +72,7 @@ class Reading:
             ("record_bytes", "fixed"),
             ("header_bytes", "fixed"),
             ("footer_bytes", "fixed"),
+            ("hop_bytes", "fixed"),
             ("ignore_ragged_tail", "fixed"),
             ("skip_header_lines", "text"),
         ):
@@ -83,6 +86,16 @@ class Reading:
                 )
 
     @property
+    def _fixed_length(self) -> FixedLength:
+        return FixedLength(
+            self.record_bytes or 0,
+            self.header_bytes,
+            self.footer_bytes,
+            self.hop_bytes,
+            self.ignore_ragged_tail,
+        )
+
+    @property
     def compression(self) -> str:
         """TensorFlow's spelling: the empty string means none."""
         return self.compression_type or ""
@@ -92,8 +105,16 @@ class Reading:
         size, block_records = self._look(path)
         if self.kind == "tfrecord":
             return self._tfrecord_blocks(path, size, block_records)
-        records, first = self._records(path, size)
-        blocks = records.batch(block_records)
+        if self.kind == "text":
+            lines = tf.data.TextLineDataset(path, self.compression, self.buffer_size)
+            skipped = self.skip_header_lines
+            blocks = (lines.skip(skipped) if skipped else lines).batch(block_records)
+            first = skipped + 1
+        else:
+            blocks = self._fixed_length.blocks(
+                path, size, block_records, self.compression, self.buffer_size
+            )
+            first = 0
         if not self.with_keys:
             return blocks
 
@@ -113,27 +134,6 @@ class Reading:
                 content = tf.io.decode_compressed(content, self.compression)
         content = tf.ensure_shape(content, [])
         return (path, content) if self.with_keys else content
-
-    def _records(self, path: tf.Tensor, size: tf.Tensor) -> tuple[tf.data.Dataset, int]:
-        """The file's records one by one, and the number of the first."""
-        if self.kind == "text":
-            lines = tf.data.TextLineDataset(path, self.compression, self.buffer_size)
-            skipped = self.skip_header_lines
-            return (lines.skip(skipped) if skipped else lines), skipped + 1
-        # A tail that is to be ignored counts as a part of the footer.
-        body = size - (self.header_bytes + self.footer_bytes)
-        tail = tf.maximum(body, 0) % self.record_bytes
-        footer_bytes = self.footer_bytes + (tail if self.ignore_ragged_tail else 0)
-        records = tf.data.FixedLengthRecordDataset(
-            path,
-            self.record_bytes,
-            self.header_bytes,
-            footer_bytes,
-            self.buffer_size,
-            self.compression,
-        )
-        # A file without a body has no records; TensorFlow reads beyond its end and fails.
-        return records.take(tf.where(body > 0, tf.constant(-1, tf.int64), 0)), 0
 
     def _tfrecord_blocks(
         self, path: tf.Tensor, size: tf.Tensor, block_records: tf.Tensor
@@ -191,7 +191,7 @@ class Reading:
 
         def look(path: bytes) -> tuple[np.int64, np.int64, bytes]:
             name = path.decode("utf-8", "surrogateescape")
-            record_bytes = self.record_bytes or 0
+            record_bytes = max(self.record_bytes or 0, self.hop_bytes)
             try:
                 size = self._checked_size(name)
                 if self.kind == "tfrecord":
@@ -229,25 +229,8 @@ class Reading:
             return content_size(path, "")
         size = content_size(path, self.compression)
         if self.kind == "fixed":
-            self._check_fixed(path, size)
+            self._fixed_length.check(path, size)
         return size
-
-    def _check_fixed(self, path: str, size: int) -> None:
-        """Raises if `size` bytes are not a header, whole records and a footer."""
-        if size == 0 and self.header_bytes == 0:
-            return  # an empty file has no records
-        body = size - self.header_bytes - self.footer_bytes
-        if size < self.header_bytes or (body < 0 and not self.ignore_ragged_tail):
-            raise DamagedFileError(
-                f"{path} has {size} bytes, less than header_bytes={self.header_bytes} and "
-                f"footer_bytes={self.footer_bytes} together"
-            )
-        if body % self.record_bytes and not self.ignore_ragged_tail:
-            raise DamagedFileError(
-                f"{path} has {size} bytes, that is {body} without header and footer, and "
-                f"record_bytes={self.record_bytes} does not divide that: {body % self.record_bytes}"
-                " bytes are left over (ignore_ragged_tail=True leaves them out)"
-            )
 
     def _rest(
         self,

@@ -24,6 +24,14 @@ _REF_VARIABLES = frozenset({"Variable", "VariableV2"})
 _LOOPS = frozenset({"Enter", "RefEnter", "Exit", "RefExit", "NextIteration", "RefNextIteration"})
 # Stateful only in name: running these in any order, or in parallel, gives the same elements.
 _HARMLESS = frozenset({"Assert", "Print", "PrintV2", "ReadVariableOp", *_REF_VARIABLES})
+# TF1's control flow: which of these ops run is decided while they run.
+_BRANCHES = frozenset({"Switch", "RefSwitch", *_LOOPS})
+# What hands a handle on, as `tf.cond` does, or makes one anew for every element.
+_PASS_HANDLES = frozenset({"Identity", "Switch", "TensorArrayV3", *_LOOPS})
+# Larger constants (a whole data set to gather from) are not copied with every function.
+_COPIED_CONSTANT_ELEMENTS = 1024
+# What may differ between ops that do the same: TF1 gave each random op a seed of its own.
+_INCIDENTAL = frozenset({"_class", "_output_shapes", "seed", "seed2"})
 
 
 class Unplannable(Exception):
@@ -53,6 +61,32 @@ class SubGraph:
     shapes: tuple[tf.TensorShape, ...]
 
     @property
+    def signature(self) -> object:
+        """Equal for two sub-graphs that do the same to their inputs, in order."""
+        names = {tensor.name: f"input {index}" for index, tensor in enumerate(self.inputs)}
+        names |= {tensor.name: f"captured {_identity(tensor)}" for tensor in self.captured}
+        parts: list[object] = []
+        for index, operation in enumerate(self.operations):
+            for output in operation.outputs:
+                names[output.name] = f"output {index} {output.value_index}"
+            parts.append(
+                (
+                    operation.type,
+                    operation.name if operation.type in _REF_VARIABLES else "",
+                    _attributes(operation),
+                    tuple(names[tensor.name] for tensor in operation.inputs),
+                )
+            )
+        positions = {operation: index for index, operation in enumerate(self.operations)}
+        order = tuple(
+            tuple(sorted(positions[op] for op in operation.control_inputs if op in positions))
+            for operation in self.operations
+        )
+        outputs = tuple(names[tensor.name] for tensor in self.outputs)
+        effects = tuple(positions[operation] for operation in self.effects)
+        return tuple(parts), order, outputs, effects
+
+    @property
     def random_operations(self) -> list[tf.Operation]:
         """Ops that draw random numbers from a stream of their own."""
         return [operation for operation in self.operations if _is_random(operation)]
@@ -64,6 +98,7 @@ class SubGraph:
             operation.op_def.is_stateful
             and not _is_random(operation)
             and operation.type not in _HARMLESS
+            and not operation.type.startswith("TensorArray")  # made anew by every call
             for operation in self.operations
         )
 
@@ -84,27 +119,36 @@ class SubGraph:
     def __call__(self, *values: tf.Tensor) -> list[tf.Tensor]:
         """Copies the ops into the default graph, a function's body, with `values` as inputs."""
         target = tf.compat.v1.get_default_graph()
-        mapped = dict(zip((tensor.name for tensor in self.inputs), values, strict=True))
-        for tensor in self.captured:
-            mapped[tensor.name] = target.capture(tensor)
-        effects = self._copy(mapped) if self.operations else []
-        results = [
-            _with_shape(mapped[tensor.name], shape)
-            for tensor, shape in zip(self.outputs, self.shapes, strict=True)
+        arguments = [*values, *(target.capture(tensor) for tensor in self.captured)]
+        body = self._body
+        if any(operation.type in _BRANCHES for operation in self.operations):
+            # Functions of TensorFlow 2 order ops that have effects or share a resource, which
+            # TF1's control flow does not stand: of two branches only one is alive.
+            specs = [tf.TensorSpec(value.shape, value.dtype) for value in arguments]
+            body = tf.compat.v1.wrap_function(body, specs)
+        results = body(*arguments)
+        return [
+            _with_shape(result, shape) for result, shape in zip(results, self.shapes, strict=True)
         ]
-        if not effects:
-            return results
+
+    def _body(self, *arguments: tf.Tensor) -> list[tf.Tensor]:
+        sources = (tensor.name for tensor in (*self.inputs, *self.captured))
+        mapped = dict(zip(sources, arguments, strict=True))
+        effects = self._copy(mapped) if self.operations else []
         with tf.control_dependencies(effects):
-            return [tf.identity(result) for result in results]
+            return [tf.identity(mapped[tensor.name]) for tensor in self.outputs]
 
     def _copy(self, mapped: dict[str, tf.Tensor]) -> list[tf.Operation]:
         """Imports the ops, adds the outputs that they make to `mapped`, returns the effects."""
         inside = set(self.operations)
         made = [tensor for tensor in self.outputs if tensor.op in inside]
+        graph_def = self._graph_def(inside)
         # Entries that no op reads raise errors with garbage names.
-        read = {tensor.name for operation in self.operations for tensor in operation.inputs}
+        read = {
+            name if ":" in name else f"{name}:0" for node in graph_def.node for name in node.input
+        }
         imported = tf.compat.v1.import_graph_def(
-            self._graph_def(inside),
+            graph_def,
             input_map={name: value for name, value in mapped.items() if name in read},
             return_elements=[element.name for element in (*made, *self.effects)],
             name="preprocessing",
@@ -163,7 +207,7 @@ def capture(
                 if operation not in sources:
                     effects[operation] = None
                 wait_for(operation)
-        elif tensor.dtype in (tf.resource, tf.variant):
+        elif _is_outside(tensor) or _is_large_constant(tensor):
             captured[tensor.name] = tensor
         else:
             pending.append(tensor.op)
@@ -200,17 +244,35 @@ def capture(
 
 
 def _check(operation: tf.Operation) -> None:
-    if operation.type in _LOOPS:
-        raise Unplannable(
-            f"{operation.name} is part of a while_loop or map_fn of TF1's control flow; "
-            "after tf.enable_control_flow_v2() it can run in a dataset"
-        )
     if operation.type.startswith(("Queue", "FIFOQueue", "RandomShuffleQueue", "PaddingFIFOQueue")):
         raise Unplannable(f"{operation.name} takes from a queue of the program's own")
     if operation.type.startswith("Reader"):
         raise Unplannable(f"{operation.name} reads through a TF1 reader on a real queue")
     if operation.type == "Placeholder":
         raise Unplannable(f"{operation.name} is a placeholder, which a dataset cannot be fed")
+
+
+def _is_outside(tensor: tf.Tensor) -> bool:
+    """Whether it is the handle of something that lives longer than an element."""
+    return tensor.dtype == tf.resource and tensor.op.type not in _PASS_HANDLES
+
+
+def _is_large_constant(tensor: tf.Tensor) -> bool:
+    return tensor.op.type == "Const" and tensor.shape.num_elements() > _COPIED_CONSTANT_ELEMENTS
+
+
+def _identity(tensor: tf.Tensor) -> object:
+    """Equal for handles of the same resource and for equal constants."""
+    return _attributes(tensor.op) if tensor.op.type == "Const" else tensor.name
+
+
+def _attributes(operation: tf.Operation) -> tuple[tuple[str, bytes], ...]:
+    attributes = operation.node_def.attr
+    return tuple(
+        (name, attributes[name].SerializeToString(deterministic=True))
+        for name in sorted(attributes)
+        if name not in _INCIDENTAL
+    )
 
 
 def _is_random(operation: tf.Operation) -> bool:

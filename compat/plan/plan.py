@@ -17,6 +17,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfprefetch.empty_value import empty_value
+
 # As good as endless: a million elements per second would take 146 thousand years.
 ENDLESS = 2**62
 
@@ -64,12 +66,10 @@ class Plan:
 def empty(element_spec: Any) -> tf.compat.v1.data.Dataset:
     """A dataset of that structure without elements, which depends on nothing else."""
 
-    def zeros(_: tf.Tensor) -> Any:
-        return tf.nest.map_structure(
-            lambda spec: tf.zeros([size or 0 for size in spec.shape], spec.dtype), element_spec
-        )
+    def element(_: tf.Tensor) -> Any:
+        return empty_value(element_spec)
 
-    return tf.compat.v1.data.Dataset.range(0).map(zeros)
+    return tf.compat.v1.data.Dataset.range(0).map(tf.autograph.experimental.do_not_convert(element))
 
 
 def map_until_end(

@@ -12,6 +12,9 @@ import tfprefetch
 from compat.plan.capture import SubGraph
 from compat.plan.plan import Stage, map_until_end
 
+_BLOCKS_APART = 8
+_plain = tf.autograph.experimental.do_not_convert
+
 
 @dataclasses.dataclass(frozen=True)
 class Read(Stage):
@@ -25,9 +28,13 @@ class Read(Stage):
         return f"read: {self.reader}{options}"
 
     def build(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        return tfprefetch.from_files(
-            dataset, self.reader, with_keys=True, cycle_length=1, **dict(self.options)
-        )
+        options = {"cycle_length": 1, **dict(self.options)}
+        return tfprefetch.from_files(dataset, self.reader, with_keys=True, **options)
+
+    def with_option(self, name: str, value: Any) -> Read:
+        """The same with an option of `tfprefetch.from_files` set."""
+        kept = tuple(option for option in self.options if option[0] != name)
+        return dataclasses.replace(self, options=(*kept, (name, value)))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -93,7 +100,54 @@ class Unbatch(Stage):
         return "unbatch"
 
     def build(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        return dataset.unbatch()
+        rows = [spec.shape[1:] for spec in tf.nest.flatten(dataset.element_spec)]
+        if all(shape.num_elements() for shape in rows):
+            return dataset.unbatch()
+        # TensorFlow 2.21 crashes where it unbatches rows that have no elements.
+        structure = dataset.element_spec
+        return dataset.flat_map(
+            _plain(
+                lambda *parts: tf.data.Dataset.from_tensor_slices(
+                    parts if isinstance(structure, tuple) else parts[0]
+                )
+            )
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Rebatch(Stage):
+    """`enqueue_many` of many rows at a time: they go into batches without being taken apart."""
+
+    batch_size: int
+    drop_remainder: bool
+
+    def __str__(self) -> str:
+        return f"rows to batches ({self.batch_size})"
+
+    def build(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        return dataset.rebatch(self.batch_size, self.drop_remainder)
+
+
+@dataclasses.dataclass(frozen=True)
+class InBlocks(Stage):
+    """Several elements at a time, for consumers that share them; the first ones one by one.
+
+    So also few elements are shared out evenly.
+    """
+
+    block_elements: int
+
+    def __str__(self) -> str:
+        return f"in blocks ({self.block_elements})"
+
+    def build(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        def blocks(index: tf.Tensor, block: Any) -> tf.data.Dataset:
+            block_elements = tf.where(index < _BLOCKS_APART, 1, self.block_elements)
+            return tf.data.Dataset.from_tensor_slices(block).batch(
+                tf.cast(block_elements, tf.int64)
+            )
+
+        return dataset.batch(self.block_elements).enumerate().flat_map(_plain(blocks))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,6 +176,23 @@ class Batch(Stage):
 
     def build(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
         return dataset.batch(self.batch_size, self.drop_remainder)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PaddedBatch(Stage):
+    """Elements of different shapes, padded at the end with zeros or empty strings, stacked."""
+
+    batch_size: int
+    drop_remainder: bool
+    shapes: tuple[tf.TensorShape, ...]
+
+    def __str__(self) -> str:
+        return f"padded batch ({self.batch_size})"
+
+    def build(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        return dataset.padded_batch(
+            self.batch_size, self.shapes, drop_remainder=self.drop_remainder
+        )
 
 
 @dataclasses.dataclass(frozen=True)

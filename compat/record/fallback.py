@@ -83,7 +83,7 @@ def delivered(tensors: Any, report: PipelineReport | None, *, is_batched: bool) 
         return tensors
     tensors = counted(tensors, report, is_batched=is_batched)
     state = graph_state()
-    for tensor in tf.nest.flatten(tensors):
+    for tensor in tf.nest.flatten(tensors, expand_composites=True):
         state.queue_reports[tensor.op] = report
     return tensors
 

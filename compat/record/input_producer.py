@@ -6,18 +6,25 @@ number, four = queue.dequeue(), queue.dequeue_many(4)
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from compat.plan.capture import capture
 from compat.plan.flag import Flag
+from compat.plan.held import Held
 from compat.plan.plan import Plan
 from compat.plan.sources import Elements
 from compat.plan.stages import Batch
+from compat.plan.taking import AskedNumber, Leftovers, Take, ThenLeftovers
 from compat.record.fallback import keep_queue
+from compat.record.reference import no_deprecation_warnings, reference
 from compat.record.runner import InputRunner
 from compat.record.source import Source, counting_operations, on_host
+from compat.record.taking import take
 
 
 class InputProducer(tf.queue.QueueBase):
@@ -36,30 +43,54 @@ class InputProducer(tf.queue.QueueBase):
         shared_name: str | None,
         scope: str,
         cancel_op: tf.Operation | None = None,
+        checks: Sequence[tf.Operation] = (),
     ) -> None:
-        """Delivers the rows of `rows`, each as described by `spec`."""
+        """Delivers the rows of `rows`, each as described by `spec`.
+
+        The other arguments are TF1's, and `checks`: ops that fail where it cannot start.
+        """
         # Not QueueBase.__init__, which needs the handle of a real queue.
+        self._rows = rows
         self._spec = spec
+        self._num_epochs = num_epochs
         self._capacity = capacity
+        self._shared_name = shared_name
         self._closed: Flag | None = None
+        self._held: Held | None = None
+        self._leftovers: Leftovers | None = None
         self._queue: tf.queue.FIFOQueue | None = None
         with tf.control_dependencies(None):
             epoch = capture([rows], sources={})
-
-        def compose(_: list[Plan]) -> Plan:
-            return Plan((Elements(epoch, num_epochs, _described(rows), self._closed),))
-
+            shape = tf.TensorShape([rows.shape[0] if rows.shape.rank else None, *spec.shape])
+            self._epoch = dataclasses.replace(epoch, shapes=(shape,))
+            self._begun = None if num_epochs is None else _epochs(rows, num_epochs, capacity)
+        self.source: Source | None = None
         self.source = Source(
             function_name,
             scope,
             [spec],
             [],
-            compose,
+            lambda _: self._plan(),
             shared_name=shared_name,
             names_iterator=True,
+            checks=checks,
         )
         self.runner = InputRunner(self.source, self, cancel_op)
         tf.compat.v1.train.add_queue_runner(self.runner)
+
+    def _plan(self) -> Plan:
+        elements = Elements(
+            self._epoch,
+            self._num_epochs,
+            _described(self._rows),
+            self._begun,
+            self._closed,
+            self._held,
+        )
+        plan = Plan((elements,))
+        # A dequeue_many that ends puts elements back, for the others.
+        puts_back = self._leftovers is not None and self.source.is_shared
+        return plan.then(ThenLeftovers(self._leftovers)) if puts_back else plan
 
     @property
     def name(self) -> str:
@@ -90,7 +121,9 @@ class InputProducer(tf.queue.QueueBase):
         if self._queue is None:
             keep_queue(self.source.function_name, "its queue_ref was asked for")
             with on_host(), tf.compat.v1.name_scope(f"{self.name}/queue_ref/"):
-                self._queue = tf.queue.FIFOQueue(self._capacity, self.dtypes, self.shapes)
+                self._queue = tf.queue.FIFOQueue(
+                    self._capacity, self.dtypes, self.shapes, shared_name=self._shared_name
+                )
                 self.source.link().consume(self._queue)
                 enqueue = self._queue.enqueue(self.source.next_element())
             runner = tf.compat.v1.train.QueueRunner(self._queue, [enqueue])
@@ -155,20 +188,37 @@ class InputProducer(tf.queue.QueueBase):
         raise NotImplementedError(self._needs_a_queue("enqueue_many"))
 
     def size(self, name: str | None = None) -> tf.Tensor:
-        """Raises: nothing is held.
+        """How many elements TF1's queue would hold at rest, an int32 scalar.
 
-        Raises:
-          NotImplementedError: always.
+        0 before the start; then the number of elements that are left, at most `capacity`.
         """
-        raise NotImplementedError(self._needs_a_queue("size"))
+        with counting_operations(expected=1), self._counting_what_is_left() as held:
+            size = held.size(self._left(held))
+            return tf.where(self.source.has_started(), size, 0, name)
 
     def is_closed(self, name: str | None = None) -> tf.Tensor:
-        """Raises: it is known only to who reads.
+        """Whether TF1's queue would be closed: no further epoch begins. A bool scalar."""
+        with counting_operations(expected=1), self._counting_what_is_left() as held:
+            closed = tf.constant(False) if self._closed is None else self._closed.is_up()
+            if self._num_epochs is not None:
+                all_fit = self._left(held) <= held.capacity
+                closed |= tf.logical_and(self.source.has_started(), all_fit)
+            return tf.identity(closed, name)
 
-        Raises:
-          NotImplementedError: always.
-        """
-        raise NotImplementedError(self._needs_a_queue("is_closed"))
+    @contextlib.contextmanager
+    def _counting_what_is_left(self) -> Iterator[Held]:
+        if self._held is None:
+            self._held = Held(self.name, self._num_epochs, self._capacity)
+            self.source.rebuild()
+        with on_host(), tf.compat.v1.name_scope(f"{self.name}/held/"):
+            yield self._held
+
+    def _left(self, held: Held) -> tf.Tensor:
+        closed = tf.constant(False) if self._closed is None else self._closed.is_up()
+        left = held.left(tf.shape(self._rows)[0], closed)
+        if self._leftovers is None:
+            return left
+        return left + tf.cast(self._leftovers.size(), tf.int64)
 
     def _needs_a_queue(self, method: str) -> str:
         return (
@@ -180,38 +230,74 @@ class InputProducer(tf.queue.QueueBase):
         return f"{self.name.split('/')[-1]}_{method}"
 
     def _dequeue_batch(self, n: Any, name: str, drop_remainder: bool) -> tf.Tensor:
-        size = tf.get_static_value(n)
-        if size is None:
-            return self._dequeue_each(tf.convert_to_tensor(n), name)
-        if size == 0:
+        spec = self._batch_spec(n, drop_remainder)
+        number = tf.get_static_value(n)
+        if number == 0:
             return tf.zeros([0, *self._spec.shape.as_list()], self._spec.dtype, name)
-        spec = tf.TensorSpec(
-            [int(size) if drop_remainder else None, *self._spec.shape.as_list()], self._spec.dtype
-        )
+        if self._leftovers is None:
+            self._leftovers = Leftovers(f"{self.name}/leftovers", (self._spec,))
+            self.source.plan_depends_on_sharing = True
+            if self.source.is_shared:
+                self.source.build()
         with tf.compat.v1.name_scope(name) as scope:
+            size = AskedNumber(f"{scope}size") if number is None else int(number)
+
+            def compose(plans: list[Plan]) -> Plan:
+                if number is not None and not self.source.is_shared:
+                    return plans[0].then(Batch(size, drop_remainder))
+                take = Take(size, drop_remainder, self._leftovers, self.source.is_shared)
+                return plans[0].then(take)
+
             source = Source(
                 f"{self.source.function_name}.dequeue_many",
                 scope,
                 [spec],
                 [self.source.link()],
-                lambda plans: plans[0].then(Batch(int(size), drop_remainder)),
+                compose,
                 is_batched=True,
             )
         self.runner.add(source)
+        if number is None:
+            return take(source, size, tf.convert_to_tensor(n, tf.int32), scope)[0]
         return source.tap(scope)[0]
 
-    def _dequeue_each(self, n: tf.Tensor, name: str) -> tf.Tensor:
-        """A number that is known only when it runs: one element after another."""
-        self.source.link()
-        with tf.compat.v1.name_scope(name), tf.control_dependencies([self.source.gate]):
-            rows = tf.TensorArray(self._spec.dtype, size=n, element_shape=self._spec.shape)
-            rows = tf.compat.v1.while_loop(
-                lambda index, _: index < n,
-                lambda index, rows: (index + 1, rows.write(index, self.source.next_element()[0])),
-                [tf.constant(0, n.dtype), rows],
-                parallel_iterations=1,
-            )[1]
-            return rows.stack()
+    def _batch_spec(self, n: Any, drop_remainder: bool) -> tf.TensorSpec:
+        """Shape and dtype of a batch.
+
+        Raises:
+          Whatever TensorFlow raises for this `n`.
+        """
+
+        def dequeued(n: Any) -> tf.Tensor:
+            queue = tf.queue.FIFOQueue(1, self.dtypes, self.shapes)
+            return queue.dequeue_many(n) if drop_remainder else queue.dequeue_up_to(n)
+
+        return reference(dequeued, {"n": n}).specs[0]
+
+
+def _epochs(
+    rows: tf.Tensor, num_epochs: int, capacity: int
+) -> Callable[[tf.Tensor, tf.Tensor], tf.Operation]:
+    """Makes TF1's counter of epochs, which programs look for among the local variables.
+
+    Nothing depends on it, and it needs no initializer.
+
+    Returns:
+      What makes the op that counts an epoch, from its index and its number of rows.
+    """
+    with no_deprecation_warnings(), on_host():
+        tf.compat.v1.train.limit_epochs(rows, num_epochs)
+        variable = tf.compat.v1.local_variables()[-1]
+        count = tf.compat.v1.placeholder(tf.int64, [])
+        assigned = tf.identity(tf.compat.v1.assign(variable, count))
+    assignment = capture([assigned], sources={count.op: ()})
+
+    def begun(epoch: tf.Tensor, number: tf.Tensor) -> tf.Operation:
+        # TF1 counted epochs as they went into the queue, which runs ahead by its capacity.
+        ahead = tf.constant(capacity, tf.int64) // tf.maximum(number, 1)
+        return assignment(tf.minimum(epoch + 1 + ahead, num_epochs))[0].op
+
+    return begun
 
 
 def _described(rows: tf.Tensor) -> str:

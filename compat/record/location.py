@@ -8,6 +8,8 @@ from types import FrameType
 
 import tensorflow as tf
 
+from compat.contrib.packages import is_bound
+
 _OURS = tuple(
     str(path)
     for path in (pathlib.Path(__file__).resolve().parents[1], pathlib.Path(tf.__file__).parent)
@@ -17,7 +19,9 @@ _OURS = tuple(
 def user_line() -> str:
     """`file:line` of the innermost call that is neither ours nor TensorFlow's."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_OURS):
+    while frame is not None and (
+        frame.f_code.co_filename.startswith(_OURS) or is_bound(frame.f_globals.get("__name__", ""))
+    ):
         frame = frame.f_back
     if frame is None:
         return "<unknown>:0"

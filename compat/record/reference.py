@@ -80,7 +80,8 @@ def no_deprecation_warnings() -> Iterator[None]:
 
 def _stand_in(value: Any) -> Any:
     if isinstance(value, tf.SparseTensor):
-        return tf.compat.v1.sparse_placeholder(value.dtype, value.shape)
+        shape = None if value.shape.rank is None else value.shape
+        return tf.compat.v1.sparse_placeholder(value.dtype, shape)
     if isinstance(value, (tf.Tensor, tf.Variable)):
         return tf.compat.v1.placeholder(value.dtype.base_dtype, value.shape)
     return value

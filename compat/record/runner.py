@@ -47,7 +47,7 @@ class InputRunner(tf.compat.v1.train.QueueRunner):
                 ).get_next()
             done = tf.no_op(name="done")
         super().__init__(
-            queue=queue if queue is not None else source.handle.op,
+            queue=queue if queue is not None else source.iterator.handle.op,
             enqueue_ops=[start_once.op],
             close_op=done,
             cancel_op=done if cancel_op is None else cancel_op,
@@ -57,6 +57,11 @@ class InputRunner(tf.compat.v1.train.QueueRunner):
     def name(self) -> str:
         """The pipeline's name."""
         return self._source_name
+
+    @property
+    def has_started(self) -> bool:
+        """Whether a session runs the pipeline, with the datasets of that moment."""
+        return len(self._started_sessions) > 0
 
     def add(self, source: Source) -> None:
         """Starts `source` together with the one it reads from."""

@@ -11,21 +11,23 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import tensorflow as tf
 
 from compat.plan.flag import Flag
 from compat.plan.plan import Plan, empty
 from compat.plan.sources import Live
+from compat.plan.stages import InBlocks, Unbatch
 from compat.record.counting import counted
+from compat.record.graph_iterator import GraphIterator, wait_for
 from compat.record.location import user_line
 from compat.report import PipelineReport
 from compat.settings import settings
 
-# How long a read waits for runners that another thread may be about to start.
-_START_TIMEOUT_SECONDS = 4.0
+# Of a shared source's elements a consumer takes so many at a time, at most.
+_BLOCK_ELEMENTS = 32
 # TensorFlow serialises the collections whose keys are strings; this one is not for export.
 _COLLECTION = ("compat", "pipelines")
 
@@ -95,26 +97,35 @@ class Link:
       outputs: the graph tensors that deliver an element; empty where a consumer was given the
         pipeline itself (a reader on a producer).
       waits_for: ops that the program wants to have run before each element is taken.
-      consumers: the pipelines and queues that take from here; none means the user's own
-        `session.run`.
+      consumers: what takes from here: pipelines, each with the position that this link has
+        among their parents, and queues; none means the user's own `session.run`.
     """
 
     source: Source
     outputs: tuple[tf.Tensor, ...] = ()
     waits_for: tuple[tf.Operation, ...] = ()
-    consumers: list[object] = dataclasses.field(default_factory=list)
+    consumers: list[tuple[object, int]] = dataclasses.field(default_factory=list)
 
-    def consume(self, consumer: object) -> None:
+    def consume(self, consumer: object, position: int = 0) -> None:
         """Enters `consumer` as one that takes elements from here."""
         if self.source.report is not None:
             self.source.report.part_of_another = True
         with self.source.watching():
-            self.consumers.append(consumer)
+            self.consumers.append((consumer, position))
+
+    def takers(self) -> set[object]:
+        """Who takes elements from here; what is done as one pipeline counts as one."""
+        if not self.consumers:
+            return {self}
+        return {
+            consumer.taker(position) if isinstance(consumer, Source) else consumer
+            for consumer, position in self.consumers
+        }
 
     def plan(self) -> Plan:
         """The source's own plan, or its running iterator where it is shared."""
         if self.source.is_shared:
-            return Plan((Live(self.source.next_element, self.source.name),))
+            return self.source.live_plan()
         return self.source.plan()
 
 
@@ -130,9 +141,11 @@ class Source:
         compose: Callable[[list[Plan]], Plan],
         *,
         is_batched: bool = False,
-        reads_ahead: bool = False,
+        capacity: int = 0,
         shared_name: str | None = None,
         names_iterator: bool = False,
+        same_branches: int = 1,
+        checks: Sequence[tf.Operation] = (),
     ) -> None:
         """Makes the iterator and the first dataset.
 
@@ -143,10 +156,15 @@ class Source:
           parents: where the elements come from.
           compose: the parents' plans → this pipeline's plan.
           is_batched: whether an element is a batch.
-          reads_ahead: whether work goes on in the background, from the start of the runners.
+          capacity: how many elements are prepared in the background, from the start of the
+            runners on; 0 means that nothing is done before it is asked for.
           shared_name: name under which several sessions of one server share the iterator.
           names_iterator: whether the pipeline's name is that of the iterator, as the queue of a
             producer had it, and not of the op that delivers the elements, as of a batch.
+          same_branches: into how many branches `parents` divide that all do the same to their
+            elements. Where the branches' parents are interchangeable, `compose` is given those
+            of the first branch only.
+          checks: ops that fail where the pipeline cannot start.
         """
         self.function_name = function_name
         self.name = scope.rstrip("/")
@@ -154,9 +172,14 @@ class Source:
         self.specs = list(specs)
         self.parents = list(parents)
         self.links: list[Link] = []
+        # Equal for readers of the same kind, whose records may be read by any of them.
+        self.twin_key: object | None = None
+        self.plan_depends_on_sharing = False
         self._compose = compose
+        self._same_branches = same_branches
         self._is_batched = is_batched
-        self._reads_ahead = reads_ahead
+        self._capacity = capacity
+        self._checks = list(checks)
         self._scope = scope
         self._state = graph_state()
         self.report: PipelineReport | None = None
@@ -164,51 +187,160 @@ class Source:
             self.report = settings.report.add(
                 PipelineReport(function_name, self.line, engine="datasets")
             )
-        for parent in self.parents:
-            parent.consume(self)
+        for position, parent in enumerate(self.parents):
+            parent.consume(self, position)
         with on_host(), tf.compat.v1.name_scope(scope):
-            self.handle = tf.raw_ops.IteratorV2(
-                shared_name=shared_name or "",
-                container="",
-                name=scope if names_iterator else "iterator",
-                **self._output_types_and_shapes,
+            self.iterator = GraphIterator(
+                self.specs, scope if names_iterator else "iterator", shared_name or ""
             )
-            self._started = Flag(f"{self.name}/started")
-            self.gate = self._wait_for_start()
-            self.start_empty = self._starter(empty(tuple(self.specs)), reads_ahead=False)
+            self._started = Flag(f"{shared_name or self.name}/started")
+            self.gate = wait_for(
+                self._started,
+                f"{function_name} of {self.line} has not been started in this session: call "
+                "tf.train.start_queue_runners(sess=sess) after creating the session and before "
+                "reading",
+            )
+            nothing = empty(tuple(self.specs))
+            with tf.control_dependencies([self.iterator.starter(nothing)]):
+                self.start_empty = self._started.up()
         self.build()
         self._state.sources.append(self)
 
     @property
-    def _output_types_and_shapes(self) -> dict[str, list[Any]]:
-        return {
-            "output_types": [spec.dtype for spec in self.specs],
-            "output_shapes": [spec.shape for spec in self.specs],
-        }
-
-    @property
     def is_shared(self) -> bool:
         """Whether more than one consumer takes elements from here."""
-        return sum(max(1, len(link.consumers)) for link in self.links) > 1
+        return len(self._takers) > 1
+
+    @property
+    def _takers(self) -> set[object]:
+        return set().union(*(link.takers() for link in self.links))
+
+    @property
+    def _is_part_of_another(self) -> bool:
+        """Whether it is built into its only consumer's dataset."""
+        return len(self._takers) == 1 and any(
+            isinstance(consumer, Source) for link in self.links for consumer, _ in link.consumers
+        )
+
+    @property
+    def _block_elements(self) -> int:
+        """How many elements at a time the consumers take.
+
+        More than one only where each of them is a pipeline that prepares many more than that in
+        the background, as in TF1: then it does not show.
+        """
+        capacities = [
+            taker[0]._capacity if isinstance(taker, tuple) else 0 for taker in self._takers
+        ]
+        has_one_shape = all(spec.shape.is_fully_defined() for spec in self.specs)
+        if len(capacities) < 2 or not has_one_shape:
+            return 1
+        return max(1, min(_BLOCK_ELEMENTS, min(capacities) // 4))
+
+    @property
+    def _is_warm(self) -> bool:
+        """Whether it reads ahead from the start on.
+
+        What is built into another pipeline is read ahead as part of that.
+        """
+        return self._capacity > 0 and not self._is_part_of_another
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether all branches are done as one, because it makes no difference."""
+        step = len(self.parents) // self._same_branches
+        return self._same_branches > 1 and all(
+            parent.source.is_twin_of(self.parents[position % step].source, self)
+            for position, parent in enumerate(self.parents)
+        )
+
+    def is_twin_of(self, other: Source, consumer: Source) -> bool:
+        """Whether `consumer` may read from `other` what it would read from here."""
+        if self is other:
+            return True
+        return (
+            self.twin_key is not None
+            and self.twin_key == other.twin_key
+            and [parent.source for parent in self.parents]
+            == [parent.source for parent in other.parents]
+            and all(
+                link.consumers and all(taker is consumer for taker, _ in link.consumers)
+                for link in self.links
+            )
+        )
+
+    def taker(self, position: int) -> tuple[Source, int]:
+        """Stands for whoever takes elements from the parent at `position` together with this."""
+        if self.is_merged:
+            return self, position % (len(self.parents) // self._same_branches)
+        consumers = {consumer for link in self.links for consumer, _ in link.consumers}
+        if len(consumers) == 1:
+            (consumer,) = consumers
+            if isinstance(consumer, Source) and consumer.is_merged:
+                index = self.links[0].consumers[0][1]
+                first = consumer.taker(index)[1]
+                return consumer.parents[first].source, position
+        return self, position
 
     def plan(self) -> Plan:
         """What this pipeline does, as things stand now."""
-        return self._compose([parent.plan() for parent in self.parents])
+        parents = self.parents
+        if self.is_merged:
+            parents = parents[: len(parents) // self._same_branches]
+        return self._compose([parent.plan() for parent in parents])
+
+    def live_plan(self) -> Plan:
+        """Elements out of the running iterator, for one of several consumers."""
+        if self._block_elements == 1:
+            return Plan((Live(self.next_element, self.name),))
+        return Plan((Live(self._blocks.next, self.name, self._block_elements), Unbatch()))
 
     def build(self) -> None:
         """Builds the dataset; the runner starts the one that was built last."""
         plan = self.plan()
         if self.report is not None:
             self.report.stages = plan.lines()
+        is_tuned = self._capacity > 0 and not plan.is_exact
+        with (
+            on_host(),
+            tf.control_dependencies(self._all_checks),
+            tf.compat.v1.name_scope(self._scope),
+        ):
+            first: list[tf.Operation] = []
+            if self._block_elements > 1:
+                blocks = plan.then(InBlocks(self._block_elements))
+                first = [self._blocks.starter(blocks.build())]
+                plan = self.live_plan()
+            with tf.control_dependencies(first):
+                starter = self.iterator.starter(
+                    plan.build(),
+                    is_tuned=is_tuned,
+                    warm_start=self._is_warm,
+                )
+            with tf.control_dependencies([starter]):
+                self.start = self._started.up()
+
+    @property
+    def _all_checks(self) -> list[tf.Operation]:
+        checks = [check for parent in self.parents for check in parent.source._all_checks]
+        return list(dict.fromkeys([*checks, *self._checks]))
+
+    @functools.cached_property
+    def _blocks(self) -> GraphIterator:
+        """Delivers several elements at a time."""
+        specs = [tf.TensorSpec([None, *spec.shape], spec.dtype) for spec in self.specs]
         with on_host(), tf.compat.v1.name_scope(self._scope):
-            self.start = self._starter(plan.build(), self._reads_ahead and not plan.is_exact)
+            return GraphIterator(specs, "blocks")
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
-        """Builds the pipelines behind this one again if what is done inside made it shared."""
-        was_shared = self.is_shared
+        """Builds what depends on how this is shared again if what is done inside changes that."""
+        was_shared, was_own = self.is_shared, (self._block_elements, self._is_warm)
         yield
-        if self.is_shared != was_shared:
+        is_shared, is_own = self.is_shared, (self._block_elements, self._is_warm)
+        if is_own != was_own or (self.plan_depends_on_sharing and is_shared != was_shared):
+            self.build()
+        if is_shared != was_shared or is_own[0] != was_own[0]:
             self._build_readers()
 
     def rebuild(self) -> None:
@@ -236,12 +368,13 @@ class Source:
 
     def tap(self, name: str | None = None) -> list[tf.Tensor]:
         """Graph tensors that deliver the next element at every `session.run`."""
+        counts = self.report is not None and self.report.counts
         # Without a device of its own the op goes where the iterator is.
         with tf.control_dependencies([self.gate]), tf.compat.v1.device(None):
-            outputs = self.next_element(name)
+            outputs = self.next_element(None if counts else name)
         waits_for = [op for op in outputs[0].op.control_inputs if op is not self.gate]
-        if self.report is not None:
-            outputs = counted(outputs, self.report, is_batched=self._is_batched)
+        if counts:
+            outputs = counted(outputs, self.report, is_batched=self._is_batched, name=name)
         link = Link(self, tuple(outputs), tuple(waits_for))
         with self.watching():
             self.links.append(link)
@@ -249,56 +382,10 @@ class Source:
             self._state.links[output.op] = link
         return outputs
 
+    def has_started(self) -> tf.Tensor:
+        """Whether the pipeline runs in the session, a bool scalar."""
+        return self._started.is_up()
+
     def next_element(self, name: str | None = None) -> list[tf.Tensor]:
         """The next element of the running iterator, taken in the default graph or function."""
-        return tf.raw_ops.IteratorGetNext(
-            iterator=self.handle, name=name, **self._output_types_and_shapes
-        )
-
-    def _starter(self, dataset: tf.data.Dataset, reads_ahead: bool) -> tf.Operation:
-        """An op that puts `dataset` behind the iterator and then lets readers pass."""
-        options = tf.data.Options()
-        options.experimental_warm_start = self._reads_ahead
-        # Without being asked, tf.data would read further ahead than the plan says, which shows
-        # where the program's functions have effects and where others share the elements.
-        options.autotune.enabled = reads_ahead
-        options.experimental_optimization.apply_default_optimizations = reads_ahead
-        options.experimental_optimization.inject_prefetch = False
-        variant = tf.data.experimental.to_variant(dataset.with_options(options))
-        initializer = tf.raw_ops.MakeIterator(dataset=variant, iterator=self.handle)
-        with tf.control_dependencies([initializer]):
-            return self._started.up()
-
-    def _wait_for_start(self) -> tf.Operation:
-        """Passes once the pipeline runs; fails, naming the missing call, if that does not happen.
-
-        TF1 waited for ever. The wait is made of ops, not of Python, so that it also works in a
-        graph that was exported and imported elsewhere.
-        """
-        message = (
-            f"{self.function_name} of {self.line} has not been started in this session: call "
-            "tf.train.start_queue_runners(sess=sess) after creating the session and before "
-            "reading"
-        )
-
-        def must_wait(deadline: tf.Tensor) -> tf.Tensor:
-            return tf.logical_and(tf.logical_not(self._started.is_up()), tf.timestamp() < deadline)
-
-        def wait() -> tf.Operation:
-            # One op, not the many of tf.while_loop: skipping it costs nothing at every read.
-            waited = tf.raw_ops.While(
-                input=[tf.timestamp() + _START_TIMEOUT_SECONDS],
-                cond=_function(must_wait),
-                body=_function(tf.identity),
-            )
-            with tf.control_dependencies(waited):
-                return tf.compat.v1.Assert(self._started.is_up(), [message])
-
-        return tf.compat.v1.cond(self._started.is_up(), tf.no_op, wait, name="wait_for_start").op
-
-
-def _function(python_function: Callable[[tf.Tensor], tf.Tensor]) -> Any:
-    """A function of a point in time, in seconds."""
-    return tf.function(python_function, autograph=False).get_concrete_function(
-        tf.TensorSpec([], tf.float64)
-    )
+        return self.iterator.next(name)

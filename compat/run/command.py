@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 
 import compat.v1 as tf
+from compat.contrib.packages import is_installed
 from compat.report import Report
 from compat.run import imports, script, stats
 from compat.settings import settings
@@ -45,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except OSError as error:
             return _fail(f"--stats: cannot write {options.stats}: {error.strerror}")
         settings.report = report
+    if is_installed("tf_keras"):
+        # TensorFlow looks when Keras is first used. TF1 had Keras 2, and tf.layers are made of it.
+        os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     settings.engine = options.engine
     settings.strict = options.strict
     imports.install(tf)

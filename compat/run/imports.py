@@ -35,6 +35,9 @@ _INSTALLED_FOLDERS = (
     site.getusersitepackages(),
 )
 
+# What the user's modules import from us.
+_SERVED = ("tensorflow", "compat", "tf_slim")
+
 
 def install(facade: Facade) -> None:
     """Changes, for this whole process, what the user's modules get as `tensorflow`.
@@ -60,13 +63,13 @@ def install(facade: Facade) -> None:
     ) -> types.ModuleType:
         try:
             top = name.partition(".")[0]
-            if level == 0 and top in ("tensorflow", "compat") and _is_users(sys._getframe(1)):
+            if level == 0 and top in _SERVED and _is_users(sys._getframe(1)):
                 if top == "compat":
                     _give_way_to_users_compat()
                 else:
-                    module = import_module(facade, name, fromlist or ())
+                    module = import_module(facade, _served_name(name), fromlist or ())
                     if not fromlist:
-                        return facade
+                        return import_module(facade, _served_name(top))
                     if isinstance(module, Facade):
                         return module
                     name = module.__name__  # Keras's, which may have to import the names
@@ -80,9 +83,9 @@ def install(facade: Facade) -> None:
     def user_import_module(name: str, package: str | None = None) -> types.ModuleType:
         try:
             top = name.partition(".")[0]
-            if top in ("tensorflow", "compat") and _is_users(sys._getframe(1)):
-                if top == "tensorflow":
-                    return import_module(facade, name)
+            if top in _SERVED and _is_users(sys._getframe(1)):
+                if top != "compat":
+                    return import_module(facade, _served_name(name))
                 _give_way_to_users_compat()
             return real_import_module(name, package)
         except BaseException as error:
@@ -125,6 +128,16 @@ def install_in_child(engine: str, strict: bool) -> None:
     settings.engine = engine
     settings.strict = strict
     install(compat_v1)
+
+
+def _served_name(name: str) -> str:
+    """Where the facade has the module that is imported by `name`.
+
+    >>> _served_name("tf_slim.nets")
+    'tensorflow.contrib.slim.nets'
+    """
+    top, dot, rest = name.partition(".")
+    return ("tensorflow.contrib.slim" if top == "tf_slim" else top) + dot + rest
 
 
 def _is_users(frame: types.FrameType | None) -> bool:

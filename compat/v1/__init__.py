@@ -18,9 +18,9 @@ import sys
 from tensorflow.compat import v1
 
 from compat.facade import Facade, SubmoduleFinder
-from compat.registry import REPLACEMENTS
+from compat.registry import ADDITIONS, REPLACEMENTS
 
-_facade = Facade(v1, REPLACEMENTS, name=__name__)
+_facade = Facade(v1, REPLACEMENTS, name=__name__, additions=ADDITIONS)
 _facade.__spec__ = __spec__
 _facade.__loader__ = __loader__
 _facade.__package__ = __package__

@@ -1,7 +1,48 @@
 """TF1's graph mode for the tests of compat, without touching the other tests of the process."""
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import tensorflow as tf
+from share import Share
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SHARE = pytest.StashKey[Share]()
+
+
+@pytest.fixture(scope="session")
+def goldens(request, tmp_path_factory):
+    """The outcomes of all golden scenarios under compat, and their share on datasets.
+
+    All run in a subprocess, which forks: graph mode is for a whole process, and the other tests
+    are eager.
+    """
+    out = tmp_path_factory.mktemp("goldens")
+    outcomes, pipelines = out / "outcomes.json", out / "pipelines.json"
+    record = [sys.executable, str(REPOSITORY / "tests/goldens/record.py")]
+    done = subprocess.run(
+        [*record, "--tensorflow=compat.v1", f"--out={outcomes}", f"--pipelines={pipelines}"],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=1200,
+    )
+    assert done.returncode == 0, done.stderr
+    share = Share.of(json.loads(pipelines.read_text()))
+    request.config.stash[SHARE] = share
+    return json.loads(outcomes.read_text()), share
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Says how much of TF1's input API runs on datasets."""
+    if SHARE in config.stash:
+        terminalreporter.write_line(str(config.stash[SHARE]))
 
 
 @pytest.fixture(autouse=True)

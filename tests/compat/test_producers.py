@@ -1,4 +1,5 @@
 import concurrent.futures
+import itertools
 
 import numpy as np
 import pytest
@@ -169,12 +170,15 @@ def test_an_empty_list_is_an_error_at_once(empty):
         compat.string_input_producer(empty)
 
 
-def test_an_empty_tensor_is_an_error_in_run(session):
+def test_an_empty_tensor_is_an_error_of_the_start(session):
     names = tf.constant([], tf.string)
     element = compat.string_input_producer(names).dequeue()
-    v1.train.start_queue_runners(session)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="non-null input tensor"):
+    coordinator = compat.Coordinator()
+    v1.train.start_queue_runners(session, coordinator)
+    with pytest.raises(tf.errors.OutOfRangeError):
         session.run(element)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="non-null input tensor"):
+        coordinator.join()
 
 
 @pytest.mark.parametrize("num_epochs", [0, -1])
@@ -192,3 +196,65 @@ def test_needs_a_graph():
     # A new thread has no default graph.
     with concurrent.futures.ThreadPoolExecutor() as executor:
         assert executor.submit(call).result()
+
+
+def test_local_variables_initializer_after_the_start_does_no_harm(run_to_end, session):
+    element = compat.range_input_producer(3, num_epochs=2, shuffle=False).dequeue()
+    v1.train.start_queue_runners(session)
+    assert session.run(element) == 0
+    session.run(v1.local_variables_initializer())
+    assert run_to_end(element) == [1, 2, 0, 1, 2]
+    assert session.run(v1.local_variables()) == [2]
+
+
+def test_a_batch_does_not_depend_on_the_counter_of_epochs():
+    batch = compat.batch(compat.slice_input_producer([[1, 2, 3]], num_epochs=2), 2)
+    graph_def = tf.compat.v1.graph_util.extract_sub_graph(
+        tf.compat.v1.get_default_graph().as_graph_def(), [batch.op.name]
+    )
+    assert [variable.op.name for variable in v1.local_variables()] == [
+        "input_producer/input_producer/limit_epochs/epochs"
+    ]
+    assert not [node.name for node in graph_def.node if "Var" in node.op]
+
+
+@pytest.mark.parametrize("fed", [False, True])
+def test_threads_that_dequeue_one_and_many_get_every_element_once(session, fed):
+    queue = compat.range_input_producer(101, num_epochs=3)
+    number = v1.placeholder_with_default(tf.constant(7), [])
+    fetches = [queue.dequeue(), queue.dequeue_many(number if fed else 7)] * 2
+    v1.train.start_queue_runners(session)
+
+    def drain(fetch):
+        taken = []
+        with pytest.raises(tf.errors.OutOfRangeError):
+            while True:
+                taken.extend(np.atleast_1d(session.run(fetch)).tolist())
+        return taken
+
+    with concurrent.futures.ThreadPoolExecutor() as executor:
+        taken = list(itertools.chain.from_iterable(executor.map(drain, fetches)))
+    taken += drain(fetches[0])  # what the last dequeue_many put back when all others had ended
+    assert sorted(taken) == sorted(list(range(101)) * 3)
+
+
+def test_a_batch_of_what_a_fed_number_takes(run_to_end):
+    number = v1.placeholder_with_default(tf.constant(3), [])
+    taken = compat.range_input_producer(10, num_epochs=1, shuffle=False).dequeue_many(number)
+    batch = compat.batch([taken * 2], 4, enqueue_many=True, allow_smaller_final_batch=True)
+    assert [values.tolist() for values in run_to_end(batch)] == [
+        [0, 2, 4, 6],
+        [8, 10, 12, 14],
+        [16],
+    ]
+
+
+def test_a_producer_over_a_placeholder_is_a_queue():
+    with pytest.warns(compat.QueueFallbackWarning, match="placeholder"):
+        compat.input_producer(v1.placeholder(tf.float32, [3, 2]))
+
+
+def test_enqueue_names_the_remedy():
+    queue = compat.range_input_producer(3)
+    with pytest.raises(NotImplementedError, match="engine=queues"):
+        queue.enqueue(1)

@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 
 import compat
-from compat.record import unmapped
 from compat.report import Report
 from compat.settings import settings
 
@@ -103,25 +102,6 @@ def test_a_real_queue_and_a_batch_share_a_source(session):
     assert len(set(delivered)) == len(delivered)
 
 
-@pytest.mark.parametrize(
-    ("make", "reason"),
-    [
-        (lambda n: compat.batch([n], v1.placeholder_with_default(2, [])), "batch_size is a tensor"),
-        (lambda n: compat.batch([tf.range(n)], 2, dynamic_pad=True), "dynamic_pad"),
-        (
-            lambda n: compat.batch([v1.while_loop(lambda i: i < n + 3, lambda i: i + 1, [n])], 2),
-            "while_loop",
-        ),
-    ],
-)
-def test_each_fallback_names_its_reason_and_works(session, make, reason):
-    with pytest.warns(compat.QueueFallbackWarning, match=reason) as caught:
-        result = make(compat.range_input_producer(8, shuffle=False).dequeue())
-    assert len(caught) == 1
-    compat.start_queue_runners(session)
-    assert len(session.run(result)) == 2
-
-
 def test_a_placeholder_cannot_be_fed_to_a_dataset():
     with pytest.warns(compat.QueueFallbackWarning, match="placeholder"):
         compat.batch([v1.placeholder(tf.int32, [])], 2)
@@ -160,11 +140,17 @@ def test_the_report_lists_pipelines_and_counts_elements(session, report, monkeyp
     assert bool(listed[0]["stages"]) == (engine == "datasets")
 
 
-def test_functions_that_are_not_mapped_yet_run_on_queues_and_say_so(session):
-    with pytest.warns(compat.QueueFallbackWarning, match="slice_input_producer is not mapped"):
-        number = unmapped.slice_input_producer([tf.constant([7, 8])], shuffle=False)[0]
-    pair = [[compat.range_input_producer(4).dequeue()], [number]]
-    with pytest.warns(compat.QueueFallbackWarning, match="batch_join is not mapped"):
-        joined = unmapped.batch_join(pair, batch_size=6)
+def test_a_real_queue_takes_sparse_tensors_from_the_running_iterator(session):
+    number = compat.range_input_producer(6, num_epochs=1, shuffle=False).dequeue()
+    sparse = tf.SparseTensor([[0, 0]], tf.reshape(number, [1]), [1, 1])
+    with pytest.warns(compat.QueueFallbackWarning):
+        queue = compat.FIFOQueue(6, [tf.int32], [[]])
+    # The queue takes the numbers through the components of a SparseTensor.
+    compat.add_queue_runner(compat.QueueRunner(queue, [queue.enqueue([sparse.values[0]])]))
+    both = [compat.batch([number], 1), queue.dequeue()]
     compat.start_queue_runners(session)
-    assert set(session.run(joined).tolist()) <= {0, 1, 2, 3, 7, 8}
+    delivered = []
+    with pytest.raises(tf.errors.OutOfRangeError):
+        while True:
+            delivered.extend(int(value) for value in session.run(both))
+    assert len(set(delivered)) == len(delivered)

@@ -343,6 +343,46 @@ def test_not_compressed_at_all():
 FIXED = {"record_bytes": 3, "header_bytes": 2, "footer_bytes": 5}
 
 
+@pytest.mark.parametrize("compression", [None, "GZIP"])
+@pytest.mark.parametrize(
+    ("record_bytes", "hop_bytes", "size"),
+    [(4, 2, 9), (5, 3, 900), (3, 8, 2501), (3, 8, 2496), (7, 7, 15), (4, 1, 3), (9, 2, 9)],
+)
+def test_hop_bytes(record_bytes, hop_bytes, size, compression):
+    body = bytes(range(256)) * (size // 256) + bytes(range(size % 256))
+    content = b"HH" + body + b"FFF"
+    write("h.bin", gzip.compress(content) if compression else content)
+    expected = [
+        body[begin : begin + record_bytes] for begin in range(0, size - record_bytes + 1, hop_bytes)
+    ]
+    found = elements(
+        "h.bin",
+        "fixed",
+        record_bytes=record_bytes,
+        hop_bytes=hop_bytes,
+        header_bytes=2,
+        footer_bytes=3,
+        compression_type=compression,
+        ignore_ragged_tail=True,
+        with_keys=True,
+    )
+    assert found == keyed("h.bin", enumerate(expected))
+
+
+@pytest.mark.parametrize(
+    ("hop_bytes", "size", "left_over"), [(2, 8, 1), (5, 12, 4), (5, 8, 0), (5, 10, 0), (4, 1, 1)]
+)
+def test_hop_bytes_and_a_ragged_tail(hop_bytes, size, left_over):
+    write("h.bin", b"x" * size)
+    options = {"record_bytes": 3, "hop_bytes": hop_bytes}
+    if not left_over:
+        assert len(elements("h.bin", "fixed", **options)) == 2
+        return
+    _, error = elements_and_error("h.bin", "fixed", **options)
+    assert f"h.bin has {size} bytes" in error.message
+    assert f"hop_bytes={hop_bytes} does not divide that: {left_over} bytes" in error.message
+
+
 def test_ragged_tail_raises_and_can_be_ignored():
     write("f.bin", b"HHaaabbbcccddFFFFF")
     found, error = elements_and_error("f.bin", "fixed", **FIXED)
@@ -425,6 +465,12 @@ def test_a_directory(reader, tmp_path):
             ValueError,
             "header_bytes.*-1",
         ),
+        (
+            {"reader": "fixed", "record_bytes": 1, "hop_bytes": -1},
+            ValueError,
+            "hop_bytes.*-1",
+        ),
+        ({"hop_bytes": 3}, ValueError, 'hop_bytes=3 is for reader="fixed" only'),
         ({"record_bytes": 3}, ValueError, 'record_bytes=3 is for reader="fixed" only'),
         ({"skip_header_lines": 1}, ValueError, 'skip_header_lines=1 is for reader="text" only'),
         ({"index": 1}, ValueError, "index .*num_shards=1, got 1"),

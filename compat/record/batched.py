@@ -1,0 +1,343 @@
+"""The pipeline behind the tensors of any of TF1's eight batching functions.
+
+What the tensors come from is walked back to the recorded sources; the ops in between are the
+program's own preprocessing and become the dataset's map function.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from compat.plan.capture import SubGraph, Unplannable
+from compat.plan.join import Join
+from compat.plan.plan import Plan
+from compat.plan.sources import Endless, Live, Zip
+from compat.plan.stages import (
+    Batch,
+    Map,
+    MapAndBatch,
+    PaddedBatch,
+    Prefetch,
+    Read,
+    Rebatch,
+    Shuffle,
+    Unbatch,
+)
+from compat.plan.taking import AskedNumber, Leftovers, Take
+from compat.record.branch import Branch, Component, record_branch
+from compat.record.fallback import call_queue_function
+from compat.record.reference import Reference, reference
+from compat.record.runner import InputRunner
+from compat.record.source import Source, counting_operations, graph_state
+from compat.record.taking import take
+from compat.settings import settings
+
+_MANY_ROWS = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class _Batching:
+    """The arguments that decide what the dataset does with the elements."""
+
+    batch_size: int | AskedNumber  # the latter where its value is known only when it runs
+    num_threads: int
+    capacity: int
+    as_rows: bool
+    drop_remainder: bool
+    dynamic_pad: bool
+    min_after_dequeue: int | None
+    seed: int | None
+    components: tuple[Component, ...]
+
+    @property
+    def shuffle_buffer_size(self) -> int | None:
+        """As many as TF1 had to pick from at least; elements are delivered once these are there."""
+        if self.min_after_dequeue is None:
+            return None
+        if isinstance(self.batch_size, AskedNumber) or self.min_after_dequeue >= self.batch_size:
+            return self.min_after_dequeue + 1
+        # TF1's queue held more, mostly: as many as fitted.
+        return min(self.capacity, self.min_after_dequeue + self.batch_size)
+
+    def rows_stay_together(self, preprocessing: SubGraph) -> bool:
+        """Whether rows can go into batches without being taken apart."""
+        rows = preprocessing.outputs[0].shape[:1].as_list()
+        return (
+            self.as_rows
+            and not (self.dynamic_pad or preprocessing.has_effects)
+            and self.min_after_dequeue is None
+            and isinstance(self.batch_size, int)
+            # Few at a time are as quick one by one.
+            and (rows == [None] or rows[0] >= _MANY_ROWS)
+        )
+
+    def batched(self, plan: Plan) -> Plan:
+        """Batches of the elements of `plan`."""
+        specs = tuple(component.element_spec for component in self.components)
+        shapes = tuple(spec.shape for spec in specs)
+        if isinstance(self.batch_size, AskedNumber):
+            leftovers = Leftovers(f"{self.batch_size.name}/leftovers", specs)
+            stacked = tf.data.Dataset.batch
+            if self.dynamic_pad:
+                stacked = functools.partial(tf.data.Dataset.padded_batch, padded_shapes=shapes)
+            return plan.then(Take(self.batch_size, self.drop_remainder, leftovers, stacked=stacked))
+        if self.dynamic_pad:
+            return plan.then(PaddedBatch(self.batch_size, self.drop_remainder, shapes))
+        return plan.then(Batch(self.batch_size, self.drop_remainder))
+
+
+def record_batches(
+    function_name: str, function: Callable[..., Any], arguments: dict[str, Any]
+) -> Any:
+    """Records a call of one of TF1's batching functions.
+
+    Args:
+      function_name: its name.
+      function: TensorFlow's own function of that name, for its errors, and to fall back to.
+      arguments: the arguments of the call, by name.
+
+    Returns:
+      What `function` would return, out of a dataset.
+
+    Raises:
+      Whatever `function` raises for these arguments.
+    """
+    graph_state()  # says so at once where there is no graph
+    key = "tensors_list" if "tensors_list" in arguments else "tensors"
+    convert = _converted if key == "tensors" else _all_converted
+    arguments[key] = convert(arguments[key])
+    expected = reference(function, arguments)
+    if settings.engine == "queues":
+        return call_queue_function(function_name, function, arguments)
+    branches = arguments[key] if key == "tensors_list" else [arguments[key]]
+    try:
+        with counting_operations(0):
+            batching, keep_input = _batching(arguments, expected)
+            recorded = [
+                record_branch(
+                    _flat(tensors),
+                    keep_input,
+                    batching.components,
+                    enqueue_many=bool(arguments["enqueue_many"]),
+                )
+                for tensors in branches
+            ]
+    except Unplannable as reason:
+        return call_queue_function(function_name, function, arguments, str(reason))
+    with counting_operations(expected.operations):
+        tensors = _build(function_name, arguments, batching, recorded, expected)
+    return expected.pack(tensors)
+
+
+def _build(
+    function_name: str,
+    arguments: dict[str, Any],
+    batching: _Batching,
+    branches: list[Branch],
+    expected: Reference,
+) -> list[tf.Tensor | tf.SparseTensor]:
+    def compose(plans: list[Plan]) -> Plan:
+        return _composed(plans, branches, batching)
+
+    components = batching.components
+    default_name = function_name.removeprefix("maybe_")
+    with tf.compat.v1.name_scope(arguments["name"], default_name) as scope:
+        source = Source(
+            function_name,
+            scope,
+            [
+                part.element_spec if batching.batch_size is None else part.spec
+                for part in components
+            ],
+            [link for branch in branches for link in branch.links],
+            compose,
+            is_batched=True,
+            capacity=batching.capacity,
+            shared_name=arguments["shared_name"],
+            same_branches=len(branches) if _are_same(branches) else 1,
+        )
+        tf.compat.v1.train.add_queue_runner(InputRunner(source))
+        expected.add_summaries()
+        if isinstance(batching.batch_size, AskedNumber):
+            number = tf.convert_to_tensor(arguments["batch_size"])
+            batches = take(source, batching.batch_size, number, scope)
+        else:
+            batches = source.tap(scope)
+        return [part.delivered(batch) for part, batch in zip(components, batches, strict=True)]
+
+
+def _all_converted(tensors_list: Any) -> Any:
+    if not isinstance(tensors_list, (list, tuple)):
+        return tensors_list  # TensorFlow's function says what is wrong with it
+    return [_converted(tensors) for tensors in tensors_list]
+
+
+def _converted(tensors: Any) -> Any:
+    """The user's values as tensors; a single one is a list of one."""
+    if isinstance(tensors, dict):
+        return {key: _tensor(value) for key, value in tensors.items()}
+    if isinstance(tensors, (list, tuple)):
+        return [_tensor(value) for value in tensors]
+    return [_tensor(tensors)]
+
+
+def _tensor(value: Any) -> tf.Tensor | tf.SparseTensor:
+    return value if isinstance(value, tf.SparseTensor) else tf.convert_to_tensor(value)
+
+
+def _flat(tensors: Any) -> list[tf.Tensor | tf.SparseTensor]:
+    return tf.nest.flatten(tensors, expand_composites=False)
+
+
+def _are_same(branches: Sequence[Branch]) -> bool:
+    """Whether all branches do the same to what they read."""
+    first = branches[0]
+    return len(branches) > 1 and all(
+        len(branch.links) == len(first.links)
+        and branch.preprocessing.signature == first.preprocessing.signature
+        for branch in branches[1:]
+    )
+
+
+def _batching(arguments: dict[str, Any], expected: Reference) -> tuple[_Batching, tf.Tensor | None]:
+    """The arguments as numbers, and what to keep."""
+    batch_size = arguments["batch_size"]
+    if isinstance(batch_size, (tf.Tensor, tf.Variable)):
+        batch_size = tf.get_static_value(batch_size)
+    keep_input = arguments.get("keep_input")
+    if keep_input is not None:
+        keep_input = tf.convert_to_tensor(keep_input)
+        static = tf.get_static_value(keep_input)
+        if static is not None and static.ndim == 0 and static:
+            keep_input = None
+    dynamic_pad = bool(arguments.get("dynamic_pad"))
+    # Only strings can be padded.
+    serialized_as = tf.string if dynamic_pad else tf.variant
+    unique = tf.compat.v1.get_default_graph().unique_name("batch_size", mark_as_used=True)
+    return _Batching(
+        batch_size=AskedNumber(unique) if batch_size is None else int(batch_size),
+        num_threads=arguments.get("num_threads", 1),
+        capacity=arguments["capacity"],
+        as_rows=bool(arguments["enqueue_many"]) or keep_input is not None,
+        drop_remainder=not arguments["allow_smaller_final_batch"],
+        dynamic_pad=dynamic_pad,
+        min_after_dequeue=arguments.get("min_after_dequeue"),
+        seed=arguments.get("seed"),
+        components=tuple(
+            Component(result, serialized_as if isinstance(result, tf.SparseTensor) else None)
+            for result in _flat(expected.result)
+        ),
+    ), keep_input
+
+
+def _composed(plans: list[Plan], branches: list[Branch], batching: _Batching) -> Plan:
+    """The plan of a batch: preprocessing on many elements at a time wherever that is the same."""
+    preprocessing = branches[0].preprocessing
+    if len(plans) != sum(len(branch.links) for branch in branches):
+        # All branches do the same: one of them, with as many files and calls at a time.
+        plans = [_read_in_turns(plan, len(branches)) for plan in plans]
+        batching = dataclasses.replace(batching, num_threads=len(branches))
+    elif len(branches) > 1:
+        return _batches(_joined(plans, branches, batching), batching)
+    plan = _zipped(plans)
+    if not plan.is_exact and batching.rows_stay_together(preprocessing):
+        rows = Map(preprocessing, tf.data.AUTOTUNE, "enqueue_many")
+        together = Rebatch(batching.batch_size, batching.drop_remainder)
+        return plan.then(rows, together, Prefetch(max(1, batching.capacity // batching.batch_size)))
+    if (
+        not plans
+        or plan.is_exact
+        or preprocessing.has_effects
+        or batching.as_rows
+        or batching.dynamic_pad
+        or isinstance(batching.batch_size, AskedNumber)
+    ):
+        return _batches(plan.then(_map(plan, preprocessing, batching)), batching)
+    mapped = MapAndBatch(
+        preprocessing,
+        batching.batch_size,
+        batching.drop_remainder,
+        # Shuffling before decoding gives the same distribution for less memory.
+        batching.shuffle_buffer_size,
+        batching.seed,
+    )
+    return plan.then(mapped, Prefetch(max(1, batching.capacity // batching.batch_size)))
+
+
+def _zipped(plans: list[Plan]) -> Plan:
+    if not plans:
+        return Plan((Endless(),))
+    return plans[0] if len(plans) == 1 else Plan((Zip(tuple(plans)),))
+
+
+def _read_in_turns(plan: Plan, number: int) -> Plan:
+    """As many files at a time as TF1's threads read."""
+    return Plan(
+        tuple(
+            stage.with_option("cycle_length", number) if isinstance(stage, Read) else stage
+            for stage in plan.stages
+        )
+    )
+
+
+def _joined(plans: list[Plan], branches: list[Branch], batching: _Batching) -> Plan:
+    """The elements of all branches, each of which calls its preprocessing in sequence."""
+    remaining = iter(plans)
+    joined = []
+    for branch in branches:
+        plan = _zipped([next(remaining) for _ in branch.links])
+        joined.append(plan.then(Map(branch.preprocessing, 1, "a branch of a join")))
+    specs = tuple(
+        tf.TensorSpec(shape, component.element_spec.dtype)
+        for shape, component in zip(
+            branches[0].preprocessing.shapes, batching.components, strict=True
+        )
+    )
+    return Plan((Join(tuple(joined), specs),))
+
+
+def _map(plan: Plan, preprocessing: SubGraph, batching: _Batching) -> Map:
+    """The preprocessing element by element.
+
+    Where it has side effects, or others share the source, one can see how many calls run.
+    """
+    if isinstance(plan.stages[0], Endless):
+        # Parallel calls would lose elements where the program's own function ends the stream.
+        return Map(preprocessing, 1, "there is no recorded source")
+    if preprocessing.has_effects:
+        return Map(preprocessing, batching.num_threads, "it has side effects")
+    if plan.is_exact:
+        # What others share in blocks is taken ahead anyway.
+        in_blocks = isinstance(plan.stages[0], Live) and plan.stages[0].block_elements > 1
+        calls = (
+            max(batching.num_threads, os.cpu_count() or 1) if in_blocks else batching.num_threads
+        )
+        return Map(preprocessing, calls, "others share the source")
+    if batching.as_rows:
+        return Map(preprocessing, tf.data.AUTOTUNE, "it makes rows")
+    if batching.dynamic_pad:
+        return Map(preprocessing, tf.data.AUTOTUNE, "dynamic_pad")
+    return Map(preprocessing, tf.data.AUTOTUNE, "batch_size is a tensor")
+
+
+def _batches(plan: Plan, batching: _Batching) -> Plan:
+    """Batches of the elements of `plan`, read ahead by no more than `capacity`, as by TF1's queue.
+
+    Where the preprocessing has side effects, or others share the source, this can be seen.
+    """
+    if batching.as_rows:
+        plan = plan.then(Unbatch())
+    ahead = batching.capacity
+    if batching.min_after_dequeue is not None:
+        buffer_size = min(batching.shuffle_buffer_size, ahead)
+        ahead = max(1, ahead - buffer_size)
+        plan = plan.then(Prefetch(ahead), Shuffle(buffer_size, batching.seed))
+    else:
+        plan = plan.then(Prefetch(ahead))
+    return batching.batched(plan)
