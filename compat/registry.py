@@ -76,7 +76,7 @@ TABLE: tuple[Row, ...] = (
     *_rows(
         How.DATASET,
         "all arguments, structures, SparseTensors; on TensorFlow's queues behind a program's own "
-        "queue or reader, TF1's `while_loop` or `map_fn`, or a placeholder",
+        "queue or reader, or a placeholder",
         {
             "train.batch": batching.batch,
             "train.shuffle_batch": batching.shuffle_batch,

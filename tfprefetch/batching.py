@@ -26,6 +26,10 @@ _BLOCK_BYTES = 4 << 20
 _BLOCK_ELEMENTS_OF_UNKNOWN_SIZE = 32
 
 
+# Autograph is for the user's functions; it takes a while, and ours need no conversion.
+_plain = tf.autograph.experimental.do_not_convert
+
+
 @dataclass(frozen=True)
 class _Batching:
     """The arguments of `map_and_batch`."""
@@ -155,7 +159,9 @@ def _apply(batching: _Batching, dataset: tf.data.Dataset) -> tf.data.Dataset:
     batches = _blocks(batching, dataset, block_elements, blame)
     if block_elements is not batch_size:
         is_tuple = isinstance(spec, tuple)
-        elements = batches.flat_map(lambda *parts: zip_window(parts if is_tuple else parts[0]))
+        elements = batches.flat_map(
+            _plain(lambda *parts: zip_window(parts if is_tuple else parts[0]))
+        )
         if element_bytes is not None:
             batches = elements.batch(batch_size, batching.drop_remainder)
         else:
@@ -189,7 +195,7 @@ def _blocks(
     starts = tf.data.Dataset.range(0, tf.int64.max, step)
     windows = tf.data.Dataset.zip((starts, dataset.window(step)))
 
-    @tf.autograph.experimental.do_not_convert
+    @_plain
     def run(start: tf.Tensor, window: Any) -> tf.data.Dataset:
         return blame.run(start, window, step, is_batch)
 
@@ -209,12 +215,13 @@ def _blocks(
             deterministic=batching.deterministic,
         )
     if blame.may_end:
-        blocks = blocks.scan(tf.constant(False), _note_end)
-        blocks = blocks.take_while(lambda over, entered, block: tf.logical_not(over))
-        blocks = blocks.map(lambda over, entered, block: (entered, block))
+        blocks = blocks.scan(tf.constant(False), _plain(_note_end))
+        blocks = blocks.take_while(_plain(lambda over, entered, block: tf.logical_not(over)))
+        blocks = blocks.map(_plain(lambda over, entered, block: (entered, block)))
     if is_batch and batching.drop_remainder:
-        blocks = blocks.filter(lambda entered, block: tf.equal(_elements(block), step))
+        blocks = blocks.filter(_plain(lambda entered, block: tf.equal(_elements(block), step)))
 
+    @_plain
     def finish(entered: tf.Tensor, block: Any) -> Any:
         if is_batch and batching.drop_remainder and not tf.is_tensor(block_elements):
             return tf.nest.map_structure(lambda part: _set_batch_size(part, block_elements), block)

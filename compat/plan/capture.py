@@ -94,13 +94,7 @@ class SubGraph:
     @property
     def has_effects(self) -> bool:
         """Whether calls have to come one after another (`py_func`, counters, assignments)."""
-        return any(
-            operation.op_def.is_stateful
-            and not _is_random(operation)
-            and operation.type not in _HARMLESS
-            and not operation.type.startswith("TensorArray")  # made anew by every call
-            for operation in self.operations
-        )
+        return any(_has_effect(operation) for operation in self.operations)
 
     @property
     def is_seeded(self) -> bool:
@@ -272,6 +266,17 @@ def _attributes(operation: tf.Operation) -> tuple[tuple[str, bytes], ...]:
         (name, attributes[name].SerializeToString(deterministic=True))
         for name in sorted(attributes)
         if name not in _INCIDENTAL
+    )
+
+
+def _has_effect(operation: tf.Operation) -> bool:
+    if any(argument.is_ref for argument in operation.op_def.input_arg):
+        return not operation.type.startswith("Ref")  # it assigns to a variable of TF1
+    return (
+        operation.op_def.is_stateful
+        and not _is_random(operation)
+        and operation.type not in _HARMLESS
+        and not operation.type.startswith("TensorArray")  # made anew by every call
     )
 
 

@@ -215,6 +215,7 @@ def _calls(num_parallel_calls: int | None) -> str:
 
 
 def _flattened(subgraph: SubGraph) -> Callable[..., tuple[tf.Tensor, ...]]:
+    @_plain
     def call(*element: Any) -> tuple[tf.Tensor, ...]:
         # An endless source delivers numbers that no op reads.
         return tuple(subgraph(*tf.nest.flatten(element)[: len(subgraph.inputs)]))

@@ -100,6 +100,24 @@ class Leftovers:
 
 
 @dataclasses.dataclass(frozen=True)
+class AmongLeftovers(Stage):
+    """All elements, and before each of them those that the program has put there by then."""
+
+    leftovers: Leftovers
+
+    def __str__(self) -> str:
+        return "among what the program enqueues"
+
+    def build(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        def with_leftovers(*parts: tf.Tensor) -> tf.data.Dataset:
+            put = self.leftovers.dataset().take_while(_function(lambda found, *_: found))
+            put = put.map(_function(lambda _, *parts: _untupled(list(parts))))
+            return put.concatenate(tf.data.Dataset.from_tensors(_untupled(list(parts))))
+
+        return dataset.flat_map(_function(with_leftovers))
+
+
+@dataclasses.dataclass(frozen=True)
 class ThenLeftovers(Stage):
     """All elements, then those that another consumer has put back; can go on after its end."""
 

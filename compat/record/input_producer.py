@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -19,7 +19,7 @@ from compat.plan.held import Held
 from compat.plan.plan import Plan
 from compat.plan.sources import Elements
 from compat.plan.stages import Batch
-from compat.plan.taking import AskedNumber, Leftovers, Take, ThenLeftovers
+from compat.plan.taking import AmongLeftovers, AskedNumber, Leftovers, Take, ThenLeftovers
 from compat.record.fallback import keep_queue
 from compat.record.reference import no_deprecation_warnings, reference
 from compat.record.runner import InputRunner
@@ -30,7 +30,7 @@ from compat.record.taking import take
 class InputProducer(tf.queue.QueueBase):
     """What TF1 returned as the producer's queue, with elements that come out of a dataset.
 
-    It is a queue for `isinstance`, but has no queue's state: nobody enqueues, nothing is held.
+    It is a queue for `isinstance`, but holds nothing: elements are made when they are asked for.
     """
 
     def __init__(
@@ -43,12 +43,8 @@ class InputProducer(tf.queue.QueueBase):
         shared_name: str | None,
         scope: str,
         cancel_op: tf.Operation | None = None,
-        checks: Sequence[tf.Operation] = (),
     ) -> None:
-        """Delivers the rows of `rows`, each as described by `spec`.
-
-        The other arguments are TF1's, and `checks`: ops that fail where it cannot start.
-        """
+        """Delivers the rows of `rows`, each as described by `spec`."""
         # Not QueueBase.__init__, which needs the handle of a real queue.
         self._rows = rows
         self._spec = spec
@@ -58,6 +54,7 @@ class InputProducer(tf.queue.QueueBase):
         self._closed: Flag | None = None
         self._held: Held | None = None
         self._leftovers: Leftovers | None = None
+        self._has_more = False
         self._queue: tf.queue.FIFOQueue | None = None
         with tf.control_dependencies(None):
             epoch = capture([rows], sources={})
@@ -73,7 +70,8 @@ class InputProducer(tf.queue.QueueBase):
             lambda _: self._plan(),
             shared_name=shared_name,
             names_iterator=True,
-            checks=checks,
+            # TF1's runner computed the rows first of all, and told the coordinator of an error.
+            checks=[] if epoch.has_effects else [rows.op],
         )
         self.runner = InputRunner(self.source, self, cancel_op)
         tf.compat.v1.train.add_queue_runner(self.runner)
@@ -88,6 +86,8 @@ class InputProducer(tf.queue.QueueBase):
             self._held,
         )
         plan = Plan((elements,))
+        if self._has_more:
+            return plan.then(AmongLeftovers(self._leftovers), ThenLeftovers(self._leftovers))
         # A dequeue_many that ends puts elements back, for the others.
         puts_back = self._leftovers is not None and self.source.is_shared
         return plan.then(ThenLeftovers(self._leftovers)) if puts_back else plan
@@ -172,38 +172,62 @@ class InputProducer(tf.queue.QueueBase):
             return self._closed.up(name or self._operation_name("Close"))
 
     def enqueue(self, vals: Any, name: str | None = None) -> tf.Operation:
-        """Raises: the elements are the producer's own.
-
-        Raises:
-          NotImplementedError: always.
-        """
-        raise NotImplementedError(self._needs_a_queue("enqueue"))
+        """An op that adds an element of the program's own; it is the next to be delivered."""
+        return self._put(vals, name, "enqueue")
 
     def enqueue_many(self, vals: Any, name: str | None = None) -> tf.Operation:
-        """Raises: the elements are the producer's own.
+        """An op that adds elements of the program's own, one for each row of `vals`."""
+        return self._put(vals, name, "EnqueueMany")
+
+    def _put(self, vals: Any, name: str | None, method: str) -> tf.Operation:
+        """An op that puts elements among those of the producer.
 
         Raises:
-          NotImplementedError: always.
+          Whatever TensorFlow raises for these `vals`.
         """
-        raise NotImplementedError(self._needs_a_queue("enqueue_many"))
+        is_many = method == "EnqueueMany"
+
+        def enqueue(vals: Any) -> Any:
+            queue = tf.queue.FIFOQueue(1, self.dtypes, self.shapes)
+            return (queue.enqueue_many if is_many else queue.enqueue)(vals).inputs[1]
+
+        expected = reference(enqueue, {"vals": vals})
+        with counting_operations(expected.operations - 1):  # without the queue itself
+            if not self._has_more:
+                self._has_more = True
+                self._make_leftovers()
+                self.source.rebuild()
+            component = vals[0] if isinstance(vals, (list, tuple)) else vals  # there is only one
+            rows = tf.convert_to_tensor(component, self._spec.dtype)
+            with tf.compat.v1.name_scope(f"{self.name}/put/"):
+                put = self._leftovers.put([rows if is_many else tf.expand_dims(rows, 0)])
+            with tf.control_dependencies([put]):
+                return tf.no_op(name or self._operation_name(method))
+
+    def _make_leftovers(self) -> None:
+        if self._leftovers is None:
+            self._leftovers = Leftovers(f"{self.name}/leftovers", (self._spec,))
+            self.source.plan_depends_on_sharing = True
 
     def size(self, name: str | None = None) -> tf.Tensor:
         """How many elements TF1's queue would hold at rest, an int32 scalar.
 
         0 before the start; then the number of elements that are left, at most `capacity`.
         """
-        with counting_operations(expected=1), self._counting_what_is_left() as held:
-            size = held.size(self._left(held))
-            return tf.where(self.source.has_started(), size, 0, name)
+        with counting_operations(expected=1):
+            with self._counting_what_is_left() as held:
+                size = tf.where(self.source.has_started(), held.size(self._left(held)), 0)
+            return tf.identity(size, name or self._operation_name("Size"))
 
     def is_closed(self, name: str | None = None) -> tf.Tensor:
         """Whether TF1's queue would be closed: no further epoch begins. A bool scalar."""
-        with counting_operations(expected=1), self._counting_what_is_left() as held:
-            closed = tf.constant(False) if self._closed is None else self._closed.is_up()
-            if self._num_epochs is not None:
-                all_fit = self._left(held) <= held.capacity
-                closed |= tf.logical_and(self.source.has_started(), all_fit)
-            return tf.identity(closed, name)
+        with counting_operations(expected=1):
+            with self._counting_what_is_left() as held:
+                closed = tf.constant(False) if self._closed is None else self._closed.is_up()
+                if self._num_epochs is not None:
+                    all_fit = self._left(held) <= held.capacity
+                    closed |= tf.logical_and(self.source.has_started(), all_fit)
+            return tf.identity(closed, name or self._operation_name("Is_Closed"))
 
     @contextlib.contextmanager
     def _counting_what_is_left(self) -> Iterator[Held]:
@@ -220,12 +244,6 @@ class InputProducer(tf.queue.QueueBase):
             return left
         return left + tf.cast(self._leftovers.size(), tf.int64)
 
-    def _needs_a_queue(self, method: str) -> str:
-        return (
-            f"{method}() of the {self.source.function_name} of {self.source.line} needs a real "
-            "queue, and this is a dataset; `run --engine=queues` has one"
-        )
-
     def _operation_name(self, method: str) -> str:
         return f"{self.name.split('/')[-1]}_{method}"
 
@@ -235,8 +253,7 @@ class InputProducer(tf.queue.QueueBase):
         if number == 0:
             return tf.zeros([0, *self._spec.shape.as_list()], self._spec.dtype, name)
         if self._leftovers is None:
-            self._leftovers = Leftovers(f"{self.name}/leftovers", (self._spec,))
-            self.source.plan_depends_on_sharing = True
+            self._make_leftovers()
             if self.source.is_shared:
                 self.source.build()
         with tf.compat.v1.name_scope(name) as scope:

@@ -129,7 +129,6 @@ def string_input_producer(
         not_empty = tf.compat.v1.Assert(tf.greater(tf.size(rows), 0), [message])
         with tf.control_dependencies([not_empty]):
             rows = tf.identity(rows)
-        arguments["checks"] = [not_empty]
         return _producer("string_input_producer", rows, scope, expected, arguments)
 
 
@@ -267,7 +266,6 @@ def _producer(
         arguments["shared_name"],
         scope,
         arguments.get("cancel_op"),
-        arguments.get("checks", ()),
     )
 
 

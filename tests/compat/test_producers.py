@@ -254,7 +254,18 @@ def test_a_producer_over_a_placeholder_is_a_queue():
         compat.input_producer(v1.placeholder(tf.float32, [3, 2]))
 
 
-def test_enqueue_names_the_remedy():
-    queue = compat.range_input_producer(3)
-    with pytest.raises(NotImplementedError, match="engine=queues"):
-        queue.enqueue(1)
+def test_a_program_may_enqueue_elements_of_its_own(session):
+    queue = compat.range_input_producer(3, num_epochs=1, shuffle=False)
+    element = queue.dequeue()
+    one, two = queue.enqueue(7), queue.enqueue_many([[8, 9]])
+    compat.start_queue_runners(session)
+    delivered = [session.run(element)]
+    session.run(one)
+    delivered += [session.run(element), session.run(element), session.run(element)]
+    session.run(two)
+    delivered += [session.run(element), session.run(element)]
+    assert sorted(delivered) == [0, 1, 2, 7, 8, 9]
+    with pytest.raises(tf.errors.OutOfRangeError):
+        session.run(element)
+    with pytest.raises(TypeError):
+        queue.enqueue("seven")
