@@ -15,10 +15,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat.contrib.preprocessing import preprocessed
 from compat.plan.buckets import BucketAndBatch
 from compat.plan.capture import Unplannable
 from compat.plan.plan import Plan
+from compat.plan.preprocessing import preprocessed, zipped
 from compat.plan.stages import Prefetch
 from compat.record.branch import Branch, Component, record_branch
 from compat.record.fallback import delivered, keep_queue, take
@@ -198,7 +198,7 @@ def _from_dataset(call: _Call, sizes: tuple[int, ...], branch: Branch) -> list[t
     arguments = call.arguments
 
     def compose(plans: list[Plan]) -> Plan:
-        return preprocessed(plans, branch.preprocessing, arguments["num_threads"]).then(
+        return preprocessed(zipped(plans), branch.preprocessing, arguments["num_threads"]).then(
             BucketAndBatch(
                 sizes,
                 drop_remainder=not arguments["allow_smaller_final_batch"],

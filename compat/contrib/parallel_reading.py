@@ -10,9 +10,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat.contrib.preprocessing import preprocessed
 from compat.plan.capture import Unplannable
 from compat.plan.plan import Plan
+from compat.plan.preprocessing import preprocessed, zipped
 from compat.plan.stages import Prefetch, Read, Shuffle
 from compat.record.branch import Component, record_branch
 from compat.record.fallback import delivered, keep_queue, take
@@ -93,7 +93,7 @@ def parallel_read(
 
         def compose(plans: list[Plan]) -> Plan:
             plans = [_in_turns(plan, num_readers) for plan in plans]
-            plan = preprocessed(plans, branch.preprocessing, num_readers)
+            plan = preprocessed(zipped(plans), branch.preprocessing, num_readers)
             if not shuffle:
                 return plan.then(Prefetch(capacity))
             ahead = max(1, capacity - min_after_dequeue - 1)

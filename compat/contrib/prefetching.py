@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 
 import tensorflow as tf
 
-from compat.contrib.preprocessing import preprocessed
 from compat.plan.capture import Unplannable
+from compat.plan.preprocessing import preprocessed, zipped
 from compat.plan.stages import Batch, PaddedBatch, Prefetch
 from compat.record.branch import Branch, Component, record_branch
 from compat.record.fallback import call_queue_function
@@ -99,9 +99,9 @@ class PrefetchQueue(tf.queue.QueueBase):
             scope,
             specs,
             branch.links,
-            lambda plans: preprocessed(plans, branch.preprocessing, arguments["num_threads"]).then(
-                Prefetch(arguments["capacity"])
-            ),
+            lambda plans: preprocessed(
+                zipped(plans), branch.preprocessing, arguments["num_threads"]
+            ).then(Prefetch(arguments["capacity"])),
             capacity=arguments["capacity"],
             shared_name=arguments["shared_name"],
             names_iterator=True,

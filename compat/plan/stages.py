@@ -44,7 +44,11 @@ class Map(Stage):
     subgraph: SubGraph
     num_parallel_calls: int
     reason: str
-    is_exact = True
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the number of calls that run ahead matters."""
+        return self.num_parallel_calls != tf.data.AUTOTUNE
 
     def __str__(self) -> str:
         return f"map {_calls(self._parallel_calls)} ({self.reason}): {self.subgraph}"

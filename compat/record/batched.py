@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ import tensorflow as tf
 from compat.plan.capture import SubGraph, Unplannable
 from compat.plan.join import Join
 from compat.plan.plan import Plan
-from compat.plan.sources import Endless, Live, Zip
+from compat.plan.preprocessing import preprocessed, zipped
 from compat.plan.stages import (
     Batch,
     Map,
@@ -245,7 +244,7 @@ def _composed(plans: list[Plan], branches: list[Branch], batching: _Batching) ->
         batching = dataclasses.replace(batching, num_threads=len(branches))
     elif len(branches) > 1:
         return _batches(_joined(plans, branches, batching), batching)
-    plan = _zipped(plans)
+    plan = zipped(plans)
     if not plan.is_exact and batching.rows_stay_together(preprocessing):
         rows = Map(preprocessing, tf.data.AUTOTUNE, "enqueue_many")
         together = Rebatch(batching.batch_size, batching.drop_remainder)
@@ -258,7 +257,10 @@ def _composed(plans: list[Plan], branches: list[Branch], batching: _Batching) ->
         or batching.dynamic_pad
         or isinstance(batching.batch_size, AskedNumber)
     ):
-        return _batches(plan.then(_map(plan, preprocessing, batching)), batching)
+        reason = "its rows are the elements" if batching.as_rows else "their shapes differ"
+        if isinstance(batching.batch_size, AskedNumber):
+            reason = "batch_size is a tensor"
+        return _batches(preprocessed(plan, preprocessing, batching.num_threads, reason), batching)
     mapped = MapAndBatch(
         preprocessing,
         batching.batch_size,
@@ -268,12 +270,6 @@ def _composed(plans: list[Plan], branches: list[Branch], batching: _Batching) ->
         batching.seed,
     )
     return plan.then(mapped, Prefetch(max(1, batching.capacity // batching.batch_size)))
-
-
-def _zipped(plans: list[Plan]) -> Plan:
-    if not plans:
-        return Plan((Endless(),))
-    return plans[0] if len(plans) == 1 else Plan((Zip(tuple(plans)),))
 
 
 def _read_in_turns(plan: Plan, number: int) -> Plan:
@@ -291,7 +287,7 @@ def _joined(plans: list[Plan], branches: list[Branch], batching: _Batching) -> P
     remaining = iter(plans)
     joined = []
     for branch in branches:
-        plan = _zipped([next(remaining) for _ in branch.links])
+        plan = zipped([next(remaining) for _ in branch.links])
         joined.append(plan.then(Map(branch.preprocessing, 1, "a branch of a join")))
     specs = tuple(
         tf.TensorSpec(shape, component.element_spec.dtype)
@@ -300,30 +296,6 @@ def _joined(plans: list[Plan], branches: list[Branch], batching: _Batching) -> P
         )
     )
     return Plan((Join(tuple(joined), specs),))
-
-
-def _map(plan: Plan, preprocessing: SubGraph, batching: _Batching) -> Map:
-    """The preprocessing element by element.
-
-    Where it has side effects, or others share the source, one can see how many calls run.
-    """
-    if isinstance(plan.stages[0], Endless):
-        # Parallel calls would lose elements where the program's own function ends the stream.
-        return Map(preprocessing, 1, "there is no recorded source")
-    if preprocessing.has_effects:
-        return Map(preprocessing, batching.num_threads, "it has side effects")
-    if plan.is_exact:
-        # What others share in blocks is taken ahead anyway.
-        in_blocks = isinstance(plan.stages[0], Live) and plan.stages[0].block_elements > 1
-        calls = (
-            max(batching.num_threads, os.cpu_count() or 1) if in_blocks else batching.num_threads
-        )
-        return Map(preprocessing, calls, "others share the source")
-    if batching.as_rows:
-        return Map(preprocessing, tf.data.AUTOTUNE, "it makes rows")
-    if batching.dynamic_pad:
-        return Map(preprocessing, tf.data.AUTOTUNE, "dynamic_pad")
-    return Map(preprocessing, tf.data.AUTOTUNE, "batch_size is a tensor")
 
 
 def _batches(plan: Plan, batching: _Batching) -> Plan:
