@@ -97,11 +97,6 @@ GONE: dict[str, str] = {
     "contrib.legacy_seq2seq": "it has no successor: use tf.nn.dynamic_rnn or tf.keras.layers",
     "contrib.lite": "use tf.lite",
     "contrib.lookup": "use tf.lookup",
-    "contrib.lookup.HashTable": "use tf.lookup.StaticHashTable",
-    "contrib.lookup.index_table_from_file": "use tf.lookup.StaticVocabularyTable over a "
-    "tf.lookup.TextFileInitializer",
-    "contrib.lookup.index_table_from_tensor": "use tf.lookup.StaticVocabularyTable over a "
-    "tf.lookup.KeyValueTensorInitializer",
     "contrib.losses": f"{_SLIM}; or use tf.losses",
     "contrib.metrics": f"{_SLIM}; or use tf.metrics: `streaming_accuracy` is tf.metrics.accuracy, "
     "and so on",
@@ -202,6 +197,21 @@ MOVED: dict[str, str] = {
     "contrib.framework.sort": "sort",
     "contrib.rnn.BasicLSTMCell": "nn.rnn_cell.BasicLSTMCell",
     "contrib.rnn.BasicRNNCell": "nn.rnn_cell.BasicRNNCell",
+    "contrib.lookup.FastHashSpec": "python.ops.lookup_ops.FastHashSpec",
+    "contrib.lookup.HasherSpec": "python.ops.lookup_ops.HasherSpec",
+    "contrib.lookup.IdTableWithHashBuckets": "python.ops.lookup_ops.IdTableWithHashBuckets",
+    "contrib.lookup.KeyValueTensorInitializer": "python.ops.lookup_ops.KeyValueTensorInitializer",
+    "contrib.lookup.StrongHashSpec": "python.ops.lookup_ops.StrongHashSpec",
+    "contrib.lookup.TextFileIdTableInitializer": "python.ops.lookup_ops.TextFileIdTableInitializer",
+    "contrib.lookup.TextFileIndex": "python.ops.lookup_ops.TextFileIndex",
+    "contrib.lookup.TextFileInitializer": "python.ops.lookup_ops.TextFileInitializer",
+    "contrib.lookup.TextFileStringTableInitializer": (
+        "python.ops.lookup_ops.TextFileStringTableInitializer"
+    ),
+    "contrib.lookup.index_table_from_file": "python.ops.lookup_ops.index_table_from_file",
+    "contrib.lookup.index_to_string_table_from_file": (
+        "python.ops.lookup_ops.index_to_string_table_from_file"
+    ),
     "contrib.rnn.DropoutWrapper": "nn.rnn_cell.DropoutWrapper",
     "contrib.rnn.GRUCell": "nn.rnn_cell.GRUCell",
     "contrib.rnn.LSTMCell": "nn.rnn_cell.LSTMCell",

@@ -13,7 +13,7 @@ import dataclasses
 import enum
 from collections.abc import Iterable, Mapping
 
-from compat.contrib import parallel_reading, prefetching, training
+from compat.contrib import lookup, parallel_reading, prefetching, training
 from compat.record import batching, joining, producers, queues, readers
 
 
@@ -219,8 +219,15 @@ REPLACEMENTS: dict[str, object] = {
     if row.replacement is not None and not row.name.startswith("contrib.")
 }
 
+# Not of the input API, but what input functions use: TensorFlow's tables under contrib's names.
+_TABLES: dict[str, object] = {
+    "contrib.lookup.HashTable": lookup.HashTable,
+    "contrib.lookup.index_table_from_tensor": lookup.index_table_from_tensor,
+    "contrib.lookup.index_to_string_table_from_tensor": lookup.index_to_string_table_from_tensor,
+}
+
 # What it has not.
-ADDITIONS: dict[str, object] = {
+ADDITIONS: dict[str, object] = _TABLES | {
     row.name: row.replacement
     for row in TABLE
     if row.replacement is not None and row.name.startswith("contrib.")

@@ -218,7 +218,7 @@ def _from_dataset(call: _Call, sizes: tuple[int, ...], branch: Branch) -> list[t
         shared_name=arguments["shared_name"],
     )
     tf.compat.v1.train.add_queue_runner(InputRunner(source))
-    return source.tap(f"{call.scope}dequeue_top")
+    return source.tap("dequeue_top")
 
 
 def _from_queues(call: _Call, values: list[Any], which: tf.Tensor, reason: str) -> list[tf.Tensor]:

@@ -44,7 +44,7 @@ class SubGraph:
 
     Attributes:
       graph: where they come from.
-      operations: what is copied, in topological order.
+      operations: what is copied, in order of creation.
       inputs: source tensors that the ops read; the arguments of a call.
       captured: handles that stay outside, e.g. of a lookup table.
       outputs: the tensors that a call returns.
@@ -65,10 +65,11 @@ class SubGraph:
         """Equal for two sub-graphs that do the same to their inputs, in order."""
         names = {tensor.name: f"input {index}" for index, tensor in enumerate(self.inputs)}
         names |= {tensor.name: f"captured {_identity(tensor)}" for tensor in self.captured}
-        parts: list[object] = []
         for index, operation in enumerate(self.operations):
             for output in operation.outputs:
                 names[output.name] = f"output {index} {output.value_index}"
+        parts: list[object] = []
+        for operation in self.operations:
             parts.append(
                 (
                     operation.type,
@@ -224,7 +225,6 @@ def capture(
             visit(tensor)
         for control_input in operation.control_inputs:
             wait_for(control_input)
-    # A graph's list of ops is in order of creation, which is a topological one.
     order = [operation for operation in graph.get_operations() if operation in inside]
     return SubGraph(
         graph,

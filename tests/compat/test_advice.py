@@ -12,6 +12,7 @@ from compat.facade import import_module
 
 # These modules exist, but what was in them is gone; or they lead to what is served.
 INSIDE = {
+    "contrib.lookup": "contrib.lookup.MutableHashTable",
     "contrib": "contrib.no_such_part",
     "contrib.data": "contrib.data.no_such_function",
     "contrib.framework": "contrib.framework.no_such_function",

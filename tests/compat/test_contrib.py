@@ -299,3 +299,13 @@ def test_what_advice_recommends_of_slim_exists():
     assert tf.contrib.framework.nest is tf.nest
     with pytest.raises(AttributeError, match=r"embed_sequence .*tf_slim does not have it either"):
         tf.contrib.layers.embed_sequence  # noqa: B018
+
+
+def test_lookup_tables_have_contribs_names(session):
+    lookup = tf.contrib.lookup
+    index = lookup.index_table_from_tensor(mapping=["a", "b"], num_oov_buckets=1)
+    back = lookup.index_to_string_table_from_tensor(mapping=["a", "b"])
+    table = lookup.HashTable(lookup.KeyValueTensorInitializer(["a"], [7]), -1, "shared")
+    values = [index.lookup(tf.constant("b")), back.lookup(tf.constant(0, tf.int64))]
+    session.run([tf.tables_initializer(), table.init])
+    assert session.run([*values, table.lookup(tf.constant(["a", "x"]))[0]]) == [1, b"a", 7]

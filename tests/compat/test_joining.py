@@ -117,3 +117,12 @@ def test_an_error_in_one_branch_is_raised(session):
     with pytest.raises(tf.errors.InvalidArgumentError, match="this branch is broken"):
         for _ in range(100):
             session.run(result)
+
+
+def test_branches_with_tf1s_control_flow_become_one_pipeline(run_to_end, report):
+    number = compat.range_input_producer(8, num_epochs=1).dequeue()
+    branches = [[v1.cond(number > 3, lambda: number * 2, lambda: -number)] for _ in range(2)]
+    result = compat.batch_join(branches, 4)
+    (stages,) = [row.stages for row in report.pipelines if row.name == "batch_join"]
+    assert not any("join" in stage for stage in stages)
+    assert elements(run_to_end(result)) == [-3, -2, -1, 0, 8, 10, 12, 14]

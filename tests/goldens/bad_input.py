@@ -67,7 +67,7 @@ def range_producer_of_a_string(tf, files):
     return raised(lambda: tf.train.range_input_producer("three"))
 
 
-@differs(SURFACES, ended="InvalidArgumentError", joined=None)
+@scenario
 def wildcard_that_matches_nothing(tf, files):
     names = tf.train.match_filenames_once(str(files / "*.nothing"))
     queue = tf.train.string_input_producer(names, num_epochs=1)

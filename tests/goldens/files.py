@@ -45,6 +45,8 @@ def make_files(directory: Path) -> None:
         "a.bin": b"HHaabbccddFFF",  # a header of 2, four records of 2, a footer of 3
         "b.bin": b"HHeeffFFF",
         "plain.bin": bytes(range(12)),
+        "plain.gz": gzip.compress(bytes(range(12))),
+        "plain.zlib": zlib.compress(bytes(range(12))),
         "ragged.bin": b"aabbc",
         "a.tfrecords": tfrecord([b"first", b"", b"the third record"]),
         "b.tfrecords": tfrecord([b"fourth"]),

@@ -17,6 +17,7 @@ import json
 import os
 import select
 import signal
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -24,29 +25,47 @@ from pathlib import Path
 from typing import Any
 
 TIMEOUT_S = 60  # for a whole scenario; then it is killed
+GROUP = 50  # scenarios in one process
 RUN_TIMEOUT_MS = 20_000  # for one session.run; then it raises DeadlineExceededError
 JOIN_TIMEOUT_S = 10
 
 
 @dataclasses.dataclass(frozen=True)
 class Scenario:
-    """One scenario; `differs` says why compat's outcome is meant to be `instead`."""
+    """One scenario.
+
+    Attributes:
+      run: called with the module that stands for TensorFlow, and the directory of files.
+      differs: why compat's outcome is meant to be another one than TensorFlow 1's.
+      instead: the keys of the outcome that differ, with compat's values.
+      covers: the arguments that it shows the effect of, such as `"batch.capacity"`.
+      against: the scenario that is the same without that argument; its outcome has to differ.
+    """
 
     run: Callable[[Any, Path], Any]
     differs: str = ""
     instead: dict[str, Any] = dataclasses.field(default_factory=dict)
+    covers: tuple[str, ...] = ()
+    against: str = ""
 
 
 SCENARIOS: dict[str, Scenario] = {}
 
 
-def add(name: str, run: Callable[[Any, Path], Any], differs: str = "", **instead: Any) -> None:
+def add(
+    name: str,
+    run: Callable[[Any, Path], Any],
+    differs: str = "",
+    covers: tuple[str, ...] = (),
+    against: str = "",
+    **instead: Any,
+) -> None:
     """Enters a scenario under `name`."""
     if name in SCENARIOS:
         raise ValueError(f"two scenarios are called {name!r}")
     if bool(differs) != bool(instead):
         raise ValueError(f"{name}: `differs` needs the keys that differ, and they need it")
-    SCENARIOS[name] = Scenario(run, differs, instead)
+    SCENARIOS[name] = Scenario(run, differs, instead, covers, against)
 
 
 def scenario(run: Callable[[Any, Path], Any]) -> Callable[[Any, Path], Any]:
@@ -127,7 +146,7 @@ def raised(call: Callable[[], Any], *words: str) -> dict[str, Any]:
     except Exception as error:
         text = str(error).lower()
         return {"raises": type(error).__name__, "says": {word: word in text for word in words}}
-    return {"raises": None}
+    return {"raises": None, "says": {}}
 
 
 def static(tensors: Any) -> Any:
@@ -164,47 +183,80 @@ def plain(value: Any) -> Any:
 # ---------------------------------------------------------------- running them
 
 
-def run_all(tf: Any, files: Path, names: list[str]) -> dict[str, Any]:
-    """Runs scenarios, each in its own process, and returns their outcomes by name."""
-    pending = collections.deque(names)
-    running: dict[int, tuple[str, int, float]] = {}  # read end of the pipe: name, process, start
-    parts: dict[int, bytes] = {}
-    outcomes: dict[str, Any] = {}
+def run_all(
+    tf: Any, files: Path, names: list[str], also: Callable[[], Any] = lambda: None
+) -> dict[str, dict[str, Any]]:
+    """Runs scenarios in processes of their own, `GROUP` in each.
+
+    Returns:
+      By name, the `outcome`, and under `also` what `also()` returned in that process afterwards.
+    """
+    pending = collections.deque(names[at : at + GROUP] for at in range(0, len(names), GROUP))
+    running: dict[int, Group] = {}
+    results: dict[str, Any] = {}
     while pending or running:
-        while pending and len(running) < (os.cpu_count() or 1):
-            name = pending.popleft()
-            pipe, pid = _fork(tf, files, name)
-            running[pipe], parts[pipe] = (name, pid, time.monotonic()), b""
+        while pending and len(running) <= (os.cpu_count() or 1):  # one more, as some only wait
+            group = _fork(tf, files, pending.popleft(), also)
+            running[group.pipe] = group
         for pipe in select.select(list(running), [], [], 1.0)[0]:
+            group = running[pipe]
             data = os.read(pipe, 65536)
-            parts[pipe] += data
+            *lines, group.partial = (group.partial + data).split(b"\n")
+            for line in lines:
+                results[group.names.pop(0)] = json.loads(line.decode().replace(str(files), "DIR"))
+                group.since = time.monotonic()
             if data:
                 continue
-            name, pid, _ = running.pop(pipe)
+            del running[pipe]
             os.close(pipe)
-            status = os.waitpid(pid, 0)[1]
-            text = parts.pop(pipe).decode().replace(str(files), "DIR")
-            outcomes[name] = json.loads(text) if text else {"died": f"wait status {status}"}
-        for _, pid, started in running.values():
-            if time.monotonic() - started > TIMEOUT_S:
-                os.kill(pid, signal.SIGKILL)
-    return {name: outcomes[name] for name in sorted(outcomes)}
+            status = os.waitpid(group.pid, 0)[1]
+            if group.names:  # the first of them ended the process, the others have not run
+                died = {"outcome": {"died": f"wait status {status}"}, "also": None}
+                results[group.names.pop(0)] = died
+            if group.names:
+                pending.appendleft(group.names)
+        for group in running.values():
+            if time.monotonic() - group.since > TIMEOUT_S:
+                os.kill(group.pid, signal.SIGKILL)
+    return {name: results[name] for name in sorted(results)}
 
 
-def _fork(tf: Any, files: Path, name: str) -> tuple[int, int]:
-    # A process per scenario: one that hangs or crashes takes no other with it, and each has a
-    # fresh default graph. No TensorFlow thread exists before the fork, as nothing has run yet.
+@dataclasses.dataclass
+class Group:
+    """Scenarios that one process runs, one after the other, and those that it has still to run."""
+
+    names: list[str]
+    pid: int
+    pipe: int
+    since: float
+    partial: bytes = b""
+
+
+def _fork(tf: Any, files: Path, names: list[str], also: Callable[[], Any]) -> Group:
+    # Processes, as a scenario that hangs or crashes must not take the others with it; several in
+    # each, as the first pipeline of a process takes TensorFlow a second. No TensorFlow thread
+    # exists before the fork, as nothing has run yet.
     read, write = os.pipe()
     pid = os.fork()
     if pid:
         os.close(write)
-        return read, pid
+        return Group(list(names), pid, read, time.monotonic())
+    with os.fdopen(write, "w") as pipe:
+        for name in names:
+            # The stacks of default graphs and sessions are a thread's: each scenario has its own.
+            result: dict[str, Any] = {}
+            thread = threading.Thread(target=_run_one, args=(tf, files, name, result))
+            thread.start()
+            thread.join()
+            pipe.write(json.dumps({"outcome": result["outcome"], "also": also()}) + "\n")
+            pipe.flush()
+    os._exit(0)  # queue threads may still be blocked; the outcomes are out
+
+
+def _run_one(tf: Any, files: Path, name: str, result: dict[str, Any]) -> None:
     try:
         with tf.Graph().as_default():
-            outcome = plain(SCENARIOS[name].run(tf, files))
+            result["outcome"] = plain(SCENARIOS[name].run(tf, files))
     except BaseException as error:
         traceback.print_exc()
-        outcome = {"failed": type(error).__name__, "message": str(error)[:500]}
-    with os.fdopen(write, "w") as pipe:
-        json.dump(outcome, pipe)
-    os._exit(0)  # queue threads may still be blocked; the outcome is out
+        result["outcome"] = {"failed": type(error).__name__, "message": str(error)[:500]}

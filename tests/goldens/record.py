@@ -4,6 +4,8 @@ python tests/goldens/record.py                        under TensorFlow 1.15.5: t
 python tests/goldens/record.py --data DIRECTORY       and what the classic programs print
 python record.py --tensorflow compat.v1 --out FILE    the same scenarios with that module
 python record.py --only batch --out FILE              those whose name contains "batch"
+python record.py --tensorflow compat.v1 --out FILE --pipelines FILE
+                                                      and which of them ran on datasets
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +37,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "scenarios.json")
     parser.add_argument("--only", default="", help="part of the names of scenarios to run")
     parser.add_argument("--data", type=Path, help="where examples/data.py put the data")
+    parser.add_argument("--pipelines", type=Path, help="where to write on what compat ran them")
     arguments = parser.parse_args()
 
     tf = importlib.import_module(arguments.tensorflow)
@@ -47,8 +51,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         files = Path(directory)
         make_files(files)
-        outcomes = harness.run_all(tf, files, names)
-    write(arguments.out, outcomes)
+        results = harness.run_all(tf, files, names, pipelines_of(arguments.tensorflow))
+    write(arguments.out, {name: result["outcome"] for name, result in results.items()})
+    if arguments.pipelines:
+        write(arguments.pipelines, {name: result["also"] for name, result in results.items()})
     if arguments.data:
         with tempfile.TemporaryDirectory() as directory:
             data = arguments.data.resolve()
@@ -57,6 +63,23 @@ def main() -> None:
                 for name in programs.CASES
             }
         write(arguments.out.with_name("programs.json"), printed)
+
+
+def pipelines_of(module: str) -> Callable[[], Any]:
+    """A function that returns what became of the pipelines of the scenario that has just run."""
+    if not module.startswith("compat"):
+        return lambda: None
+    # Not imported above: TensorFlow 1.15.5's Python could not.
+    settings = importlib.import_module("compat.settings").settings
+    report = importlib.import_module("compat.report").Report(counts=False)
+    settings.report = report
+
+    def pipelines() -> list[dict[str, str]]:
+        listed = report.as_dict()["pipelines"]
+        report.pipelines.clear()  # those of the next scenario in this process follow
+        return [{key: one[key] for key in ("name", "engine", "reason")} for one in listed]
+
+    return pipelines
 
 
 def write(path: Path, outcomes: dict[str, Any]) -> None:
