@@ -111,11 +111,18 @@ TABLE: tuple[Row, ...] = (
         ["contrib.slim.dataset_data_provider.DatasetDataProvider"],
     ),
     *_rows(
-        How.QUEUE,
-        "a program's own queue stays one, with a warning that names the line",
+        How.DATASET,
+        "where nothing but runners fills it, out of recorded pipelines; else a queue, with a "
+        "warning that names the line",
         {
             "FIFOQueue": queues.FIFOQueue,
             "RandomShuffleQueue": queues.RandomShuffleQueue,
+        },
+    ),
+    *_rows(
+        How.QUEUE,
+        "a program's own queue stays one, with a warning that names the line",
+        {
             "PaddingFIFOQueue": queues.PaddingFIFOQueue,
             "PriorityQueue": queues.PriorityQueue,
         },

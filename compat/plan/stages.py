@@ -10,6 +10,7 @@ import tensorflow as tf
 
 import tfprefetch
 from compat.plan.capture import SubGraph
+from compat.plan.flag import Flag
 from compat.plan.plan import Stage, map_until_end
 
 _BLOCKS_APART = 8
@@ -152,6 +153,19 @@ class InBlocks(Stage):
             )
 
         return dataset.batch(self.block_elements).enumerate().flat_map(_plain(blocks))
+
+
+@dataclasses.dataclass(frozen=True)
+class Until(Stage):
+    """Ends when a flag is up."""
+
+    flag: Flag
+
+    def __str__(self) -> str:
+        return "until it is closed"
+
+    def build(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        return dataset.take_while(_plain(lambda *_: tf.logical_not(self.flag.is_up())))
 
 
 @dataclasses.dataclass(frozen=True)

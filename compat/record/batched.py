@@ -8,28 +8,25 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from compat.plan.capture import SubGraph, Unplannable
-from compat.plan.join import Join
 from compat.plan.plan import Plan
-from compat.plan.preprocessing import preprocessed, zipped
 from compat.plan.stages import (
     Batch,
     Map,
     MapAndBatch,
     PaddedBatch,
     Prefetch,
-    Read,
     Rebatch,
     Shuffle,
     Unbatch,
 )
 from compat.plan.taking import AskedNumber, Leftovers, Take
-from compat.record.branch import Branch, Component, record_branch
+from compat.record.branch import Branch, Component, are_same, elements, one_plan, record_branch
 from compat.record.fallback import call_queue_function
 from compat.record.reference import Reference, reference
 from compat.record.runner import InputRunner
@@ -159,7 +156,7 @@ def _build(
             is_batched=True,
             capacity=batching.capacity,
             shared_name=arguments["shared_name"],
-            same_branches=len(branches) if _are_same(branches) else 1,
+            same_branches=len(branches) if are_same(branches) else 1,
         )
         tf.compat.v1.train.add_queue_runner(InputRunner(source))
         expected.add_summaries()
@@ -192,16 +189,6 @@ def _tensor(value: Any) -> tf.Tensor | tf.SparseTensor:
 
 def _flat(tensors: Any) -> list[tf.Tensor | tf.SparseTensor]:
     return tf.nest.flatten(tensors, expand_composites=False)
-
-
-def _are_same(branches: Sequence[Branch]) -> bool:
-    """Whether all branches do the same to what they read."""
-    first = branches[0]
-    return len(branches) > 1 and all(
-        len(branch.links) == len(first.links)
-        and branch.preprocessing.signature == first.preprocessing.signature
-        for branch in branches[1:]
-    )
 
 
 def _batching(arguments: dict[str, Any], expected: Reference) -> tuple[_Batching, tf.Tensor | None]:
@@ -238,19 +225,13 @@ def _batching(arguments: dict[str, Any], expected: Reference) -> tuple[_Batching
 def _composed(plans: list[Plan], branches: list[Branch], batching: _Batching) -> Plan:
     """The plan of a batch: preprocessing on many elements at a time wherever that is the same."""
     preprocessing = branches[0].preprocessing
-    if len(plans) != sum(len(branch.links) for branch in branches):
-        # All branches do the same: one of them, with as many files and calls at a time.
-        plans = [_read_in_turns(plan, len(branches)) for plan in plans]
-        batching = dataclasses.replace(batching, num_threads=len(branches))
-    elif len(branches) > 1:
-        return _batches(_joined(plans, branches, batching), batching)
-    plan = zipped(plans)
-    if not plan.is_exact and batching.rows_stay_together(preprocessing):
+    plan, num_branches = one_plan(plans, branches)
+    if plan is not None and not plan.is_exact and batching.rows_stay_together(preprocessing):
         rows = Map(preprocessing, tf.data.AUTOTUNE, "enqueue_many")
         together = Rebatch(batching.batch_size, batching.drop_remainder)
         return plan.then(rows, together, Prefetch(max(1, batching.capacity // batching.batch_size)))
     if (
-        not plans
+        plan is None
         or plan.is_exact
         or preprocessing.has_effects
         or batching.as_rows
@@ -260,7 +241,8 @@ def _composed(plans: list[Plan], branches: list[Branch], batching: _Batching) ->
         reason = "its rows are the elements" if batching.as_rows else "their shapes differ"
         if isinstance(batching.batch_size, AskedNumber):
             reason = "batch_size is a tensor"
-        return _batches(preprocessed(plan, preprocessing, batching.num_threads, reason), batching)
+        num_threads = max(num_branches, batching.num_threads)
+        return _batches(elements(plans, branches, num_threads, reason), batching)
     mapped = MapAndBatch(
         preprocessing,
         batching.batch_size,
@@ -270,32 +252,6 @@ def _composed(plans: list[Plan], branches: list[Branch], batching: _Batching) ->
         batching.seed,
     )
     return plan.then(mapped, Prefetch(max(1, batching.capacity // batching.batch_size)))
-
-
-def _read_in_turns(plan: Plan, number: int) -> Plan:
-    """As many files at a time as TF1's threads read."""
-    return Plan(
-        tuple(
-            stage.with_option("cycle_length", number) if isinstance(stage, Read) else stage
-            for stage in plan.stages
-        )
-    )
-
-
-def _joined(plans: list[Plan], branches: list[Branch], batching: _Batching) -> Plan:
-    """The elements of all branches, each of which calls its preprocessing in sequence."""
-    remaining = iter(plans)
-    joined = []
-    for branch in branches:
-        plan = zipped([next(remaining) for _ in branch.links])
-        joined.append(plan.then(Map(branch.preprocessing, 1, "a branch of a join")))
-    specs = tuple(
-        tf.TensorSpec(shape, component.element_spec.dtype)
-        for shape, component in zip(
-            branches[0].preprocessing.shapes, batching.components, strict=True
-        )
-    )
-    return Plan((Join(tuple(joined), specs),))
 
 
 def _batches(plan: Plan, batching: _Batching) -> Plan:

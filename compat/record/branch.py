@@ -17,6 +17,10 @@ from typing import Any
 import tensorflow as tf
 
 from compat.plan.capture import SubGraph, capture
+from compat.plan.join import Join
+from compat.plan.plan import Plan
+from compat.plan.preprocessing import preprocessed, zipped
+from compat.plan.stages import Map, Read
 from compat.record.source import Link, graph_state
 
 
@@ -101,8 +105,8 @@ def record_branch(
     as_rows = enqueue_many or keep_input is not None
     if keep_input is not None:
         outputs = _kept(outputs, keep_input, enqueue_many=enqueue_many)
-    rows = [None] if as_rows else []
-    shapes = [tf.TensorShape([*rows, *part.element_spec.shape]) for part in components]
+    rows = tf.TensorShape([None] if as_rows else [])
+    shapes = [rows.concatenate(part.element_spec.shape) for part in components]
     state = graph_state()
     sources = {operation: link.waits_for for operation, link in state.links.items()}
     preprocessing = capture(outputs, sources)
@@ -130,3 +134,61 @@ def _kept(
         outputs = [tf.stack([output]) for output in outputs]
     number = tf.where(keep_input, tf.shape(outputs[0])[0], 0)
     return [output[:number] for output in outputs]
+
+
+def are_same(branches: Sequence[Branch]) -> bool:
+    """Whether all branches do the same to what they read."""
+    first = branches[0]
+    return len(branches) > 1 and all(
+        len(branch.links) == len(first.links)
+        and branch.preprocessing.signature == first.preprocessing.signature
+        for branch in branches[1:]
+    )
+
+
+def one_plan(plans: list[Plan], branches: Sequence[Branch]) -> tuple[Plan | None, int]:
+    """What all branches read, if they are done as one, and how many these are.
+
+    Args:
+      plans: of all branches' links, or only of the first one's where all do the same.
+      branches: one or several.
+    """
+    if len(plans) != sum(len(branch.links) for branch in branches):
+        plans = [_read_in_turns(plan, len(branches)) for plan in plans]
+        return zipped(plans), len(branches)
+    return (zipped(plans), 1) if len(branches) == 1 else (None, 1)
+
+
+def elements(plans: list[Plan], branches: Sequence[Branch], num_threads: int, reason: str) -> Plan:
+    """The elements of all branches, after their preprocessing.
+
+    Args:
+      plans: as in `one_plan`.
+      branches: one or several.
+      num_threads: how many calls may run at a time where that can be seen.
+      reason: why the calls do not get whole batches.
+    """
+    plan, _ = one_plan(plans, branches)
+    if plan is not None:
+        return preprocessed(plan, branches[0].preprocessing, num_threads, reason)
+    remaining = iter(plans)
+    joined = []
+    for branch in branches:
+        plan = zipped([next(remaining) for _ in branch.links])
+        joined.append(plan.then(Map(branch.preprocessing, 1, "a branch of a join")))
+    first = branches[0].preprocessing
+    specs = tuple(
+        tf.TensorSpec(shape, output.dtype)
+        for shape, output in zip(first.shapes, first.outputs, strict=True)
+    )
+    return Plan((Join(tuple(joined), specs),))
+
+
+def _read_in_turns(plan: Plan, number: int) -> Plan:
+    """As many files at a time as TF1's threads read."""
+    return Plan(
+        tuple(
+            stage.with_option("cycle_length", number) if isinstance(stage, Read) else stage
+            for stage in plan.stages
+        )
+    )

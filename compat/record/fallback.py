@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from compat.record.counting import counted
 from compat.record.location import user_line
-from compat.record.source import graph_state
+from compat.record.source import Link, graph_state
 from compat.report import PipelineReport
 from compat.settings import settings
 
@@ -27,13 +27,13 @@ class QueueFallbackError(RuntimeError):
     """The same, where the user asked for datasets only (`--strict`)."""
 
 
-def keep_queue(function_name: str, reason: str) -> PipelineReport | None:
-    """Reports that the pipeline which the user's current call makes is a queue.
+def keep_queue(function_name: str, reason: str, line: str | None = None) -> PipelineReport | None:
+    """Reports that the pipeline which the call at `line` makes, the user's current one, is a queue.
 
     Raises:
       QueueFallbackError: with `--strict`.
     """
-    line = user_line()
+    line = line or user_line()
     if settings.engine != "queues":
         message = f"{function_name} of {line} runs on TensorFlow's own queue: {reason}"
         if settings.strict:
@@ -60,12 +60,16 @@ def call_queue_function(
     return delivered(result, report, is_batched=True)
 
 
-def take(values: Any) -> None:
+def take(values: Any) -> list[tuple[Link, tf.Operation]]:
     """Enters a real queue as a consumer of every recorded pipeline that `values` come from.
 
     It takes its elements from the running iterators, so nobody else may build these pipelines
     into a dataset of its own.
+
+    Returns:
+      Who was entered where.
     """
+    taken = []
     state = graph_state()
     flat = tf.nest.flatten(values, expand_composites=True)  # SparseTensors are made of tensors
     tensors = [value for value in flat if isinstance(value, tf.Tensor)]
@@ -73,8 +77,10 @@ def take(values: Any) -> None:
         link = state.links.get(operation)
         if link is not None:
             link.consume(operation)
+            taken.append((link, operation))
             _forget(link.source.report)
         _forget(state.queue_reports.get(operation))
+    return taken
 
 
 def delivered(tensors: Any, report: PipelineReport | None, *, is_batched: bool) -> Any:

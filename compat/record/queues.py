@@ -1,48 +1,211 @@
-"""A program's own queues: TensorFlow's classes, which say that they are queues.
+"""A program's own queues: TensorFlow's classes, and datasets where these do the same.
 
-What hangs off them runs as it always did. Each is reported once, where it is made.
+What a queue runs on is decided when the program first takes elements from it: by then it has told
+what fills it. A queue that stays one is reported then, with the line that made it.
 """
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import tensorflow as tf
 
-from compat.record.fallback import count_dequeues, keep_queue, take
+from compat.plan.capture import Unplannable
+from compat.plan.plan import Plan
+from compat.plan.stages import Batch
+from compat.plan.taking import AskedNumber, Leftovers, Take
+from compat.record.fallback import delivered, keep_queue, take
+from compat.record.location import user_line
+from compat.record.own_queue import Enqueue, OwnQueue
+from compat.record.reference import reference
+from compat.record.source import Source, counting_operations
+from compat.record.taking import take as take_number
+from compat.report import PipelineReport
+from compat.settings import settings
 
 
-class _ReportedQueue(tf.queue.QueueBase):
+class _ProgramsQueue(tf.queue.QueueBase):
     """Common to all queues; comes before TensorFlow's own class among the bases."""
+
+    _can_be_dataset = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Takes TensorFlow's arguments."""
-        report = keep_queue(type(self).__name__, "the program makes this queue itself")
+        self.report: PipelineReport | None = None
+        self._line = user_line()
+        self._enqueues: list[Enqueue] = []
+        self._source: Source | None = None
+        self._is_decided = False
         super().__init__(*args, **kwargs)
-        count_dequeues(self, report)
+        signature = inspect.signature(super().__init__)
+        self._arguments = signature.bind(*args, **kwargs).arguments
 
     def enqueue(self, vals: Any, name: str | None = None) -> tf.Operation:
-        """As TensorFlow's; an element of a recorded pipeline is taken from its running iterator."""
-        take(vals)
-        return super().enqueue(vals, name)
+        """As TensorFlow's; an element of a recorded pipeline is taken from its running iterator.
+
+        Raises:
+          RuntimeError: the queue is a dataset already.
+        """
+        self._check_not_dataset("enqueue")
+        taken = take(vals)
+        operation = super().enqueue(vals, name)
+        return self._note(Enqueue(operation, list(operation.inputs)[1:], False, taken))
 
     def enqueue_many(self, vals: Any, name: str | None = None) -> tf.Operation:
-        """As TensorFlow's; elements of a recorded pipeline come from its running iterator."""
-        take(vals)
-        return super().enqueue_many(vals, name)
+        """As TensorFlow's; elements of a recorded pipeline come from its running iterator.
+
+        Raises:
+          RuntimeError: the queue is a dataset already.
+        """
+        self._check_not_dataset("enqueue_many")
+        taken = take(vals)
+        operation = super().enqueue_many(vals, name)
+        return self._note(Enqueue(operation, list(operation.inputs)[1:], True, taken))
+
+    def dequeue(self, name: str | None = None) -> Any:
+        """As TensorFlow's."""
+        if not self._is_dataset():
+            return delivered(super().dequeue(name), self.report, is_batched=False)
+        with counting_operations(expected=1):
+            return _packed(self._source.tap(name or self._operation_name("Dequeue")))
+
+    def dequeue_many(self, n: Any, name: str | None = None) -> Any:
+        """As TensorFlow's."""
+        if not self._is_dataset():
+            return delivered(super().dequeue_many(n, name), self.report, is_batched=True)
+        return self._batches(n, True, name or self._operation_name("DequeueMany"))
+
+    def dequeue_up_to(self, n: Any, name: str | None = None) -> Any:
+        """As TensorFlow's."""
+        if not self._is_dataset():
+            return delivered(super().dequeue_up_to(n, name), self.report, is_batched=True)
+        return self._batches(n, False, name or self._operation_name("DequeueUpTo"))
+
+    def close(self, cancel_pending_enqueues: bool = False, name: str | None = None) -> tf.Operation:
+        """As TensorFlow's."""
+        if not self._can_be_dataset:
+            return super().close(cancel_pending_enqueues, name)
+        with counting_operations(expected=1):
+            closed = super().close(cancel_pending_enqueues, f"{self.name}/close")
+            with tf.control_dependencies([closed, self._own.closed.up()]):
+                return tf.no_op(name or self._operation_name("Close"))
+
+    def size(self, name: str | None = None) -> tf.Tensor:
+        """As TensorFlow's; a queue that is a dataset is full, from the start of the runners on."""
+        if not self._can_be_dataset:
+            return super().size(name)
+        with counting_operations(expected=1):
+            held = tf.cast(self._own.held.value(), tf.int32)
+            return tf.add(
+                super().size(f"{self.name}/size"), held, name or self._operation_name("Size")
+            )
+
+    @property
+    def _own(self) -> OwnQueue:
+        """What is known of the queue by now."""
+        arguments = self._arguments
+        return OwnQueue(
+            self,
+            arguments["capacity"],
+            arguments.get("min_after_dequeue"),
+            arguments.get("seed"),
+            tuple(self._enqueues),
+        )
+
+    def _is_dataset(self) -> bool:
+        """Decides, at the first call."""
+        if not self._is_decided:
+            self._is_decided = True
+            try:
+                self._check_plannable()
+                self._source, self._runner = self._own.record()
+            except Unplannable as reason:
+                self.report = keep_queue(
+                    type(self).__name__,
+                    f"the program makes this queue itself: {reason}",
+                    self._line,
+                )
+        return self._source is not None
+
+    def _check_plannable(self) -> None:
+        if settings.engine == "queues":
+            raise Unplannable("--engine=queues")
+        numbers = [self._arguments["capacity"], self._arguments.get("min_after_dequeue", 0)]
+        if not self._can_be_dataset or self.names or not self._enqueues:
+            raise Unplannable("the program fills it itself")
+        if not all(isinstance(number, int) and number >= 0 for number in numbers):
+            raise Unplannable("its capacity is not a number")
+
+    def _check_not_dataset(self, method: str) -> None:
+        if self._source is not None:
+            raise RuntimeError(
+                f"{method}() of the {type(self).__name__} of {self._line} comes after the first "
+                "dequeue, when the queue had become a dataset; call it before, or use "
+                "`run --engine=queues`"
+            )
+
+    def _note(self, enqueue: Enqueue) -> tf.Operation:
+        self._enqueues.append(enqueue)
+        return enqueue.operation
+
+    def _batches(self, n: Any, drop_remainder: bool, name: str) -> Any:
+        def dequeued(n: Any) -> Any:
+            queue = tf.queue.FIFOQueue(1, self.dtypes, self.shapes)
+            return queue.dequeue_many(n) if drop_remainder else queue.dequeue_up_to(n)
+
+        expected = reference(dequeued, {"n": n})
+        number = tf.get_static_value(n)
+        specs = tuple(self._source.specs)
+        with (
+            counting_operations(expected=1 if tf.is_tensor(n) else 2),
+            tf.compat.v1.name_scope(name) as scope,
+        ):
+            size = AskedNumber(f"{scope}size") if number is None else int(number)
+            leftovers = Leftovers(f"{scope}leftovers", specs)
+
+            def compose(plans: list[Plan]) -> Plan:
+                if number is not None:
+                    return plans[0].then(Batch(size, drop_remainder))
+                return plans[0].then(Take(size, drop_remainder, leftovers))
+
+            source = Source(
+                f"{type(self).__name__}.dequeue_many",
+                scope,
+                expected.specs,
+                [self._source.link()],
+                compose,
+                is_batched=True,
+            )
+            self._runner.add(source)
+            if number is None:
+                asked = tf.convert_to_tensor(n, tf.int32)
+                return _packed(take_number(source, size, asked, scope))
+            return _packed(source.tap(scope))
+
+    def _operation_name(self, method: str) -> str:
+        return f"{self.name.split('/')[-1]}_{method}"
 
 
-class FIFOQueue(_ReportedQueue, tf.queue.FIFOQueue):
+def _packed(components: list[tf.Tensor]) -> Any:
+    return components[0] if len(components) == 1 else components
+
+
+class FIFOQueue(_ProgramsQueue, tf.queue.FIFOQueue):
     """First in, first out."""
 
+    _can_be_dataset = True
 
-class RandomShuffleQueue(_ReportedQueue, tf.queue.RandomShuffleQueue):
+
+class RandomShuffleQueue(_ProgramsQueue, tf.queue.RandomShuffleQueue):
     """Delivers in random order."""
 
+    _can_be_dataset = True
 
-class PaddingFIFOQueue(_ReportedQueue, tf.queue.PaddingFIFOQueue):
+
+class PaddingFIFOQueue(_ProgramsQueue, tf.queue.PaddingFIFOQueue):
     """First in, first out, padding components of varying shape."""
 
 
-class PriorityQueue(_ReportedQueue, tf.queue.PriorityQueue):
+class PriorityQueue(_ProgramsQueue, tf.queue.PriorityQueue):
     """Delivers by priority."""

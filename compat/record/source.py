@@ -113,6 +113,11 @@ class Link:
         with self.source.watching():
             self.consumers.append((consumer, position))
 
+    def release(self, consumer: object) -> None:
+        """Takes back one `consume`."""
+        with self.source.watching():
+            self.consumers.remove((consumer, 0))
+
     def takers(self) -> set[object]:
         """Who takes elements from here; what is done as one pipeline counts as one."""
         if not self.consumers:

@@ -1,3 +1,4 @@
+import inspect
 import threading
 import warnings
 
@@ -23,9 +24,13 @@ def report(monkeypatch):
 
 
 def test_a_programs_own_queue_warns_once_and_names_its_line():
+    queue = compat.FIFOQueue(3, [tf.int32], [[]])
+    line = inspect.currentframe().f_lineno - 1
     with pytest.warns(compat.QueueFallbackWarning) as caught:
-        compat.FIFOQueue(3, [tf.int32], [[]])
+        queue.dequeue()
+        queue.dequeue_many(2)
     assert len(caught) == 1
+    assert caught[0].lineno == line
     assert "test_queues.py:" in str(caught[0].message)
     assert caught[0].filename == __file__
 
@@ -40,14 +45,11 @@ def test_a_programs_own_queue_warns_once_and_names_its_line():
     ],
 )
 def test_queues_are_tensorflows(make):
-    with pytest.warns(compat.QueueFallbackWarning):
-        queue = make()
-    assert isinstance(queue, tf.queue.QueueBase)
+    assert isinstance(make(), tf.queue.QueueBase)
 
 
 def test_a_queue_runner_on_a_programs_own_queue(session):
-    with pytest.warns(compat.QueueFallbackWarning):
-        queue = compat.RandomShuffleQueue(20, 2, [tf.int32], [[]])
+    queue = compat.RandomShuffleQueue(20, 2, [tf.int32], [[]])
     enqueue = queue.enqueue([compat.range_input_producer(12, num_epochs=1).dequeue()])
     compat.add_queue_runner(compat.QueueRunner(queue, [enqueue] * 4))
     element = queue.dequeue()
@@ -90,10 +92,11 @@ def test_a_programs_own_enqueueing_thread_and_a_batch(session):
 
 def test_a_real_queue_and_a_batch_share_a_source(session):
     number = compat.range_input_producer(30, num_epochs=1, shuffle=False).dequeue()
-    with pytest.warns(compat.QueueFallbackWarning):
-        queue = compat.FIFOQueue(3, [tf.int32], [[]])
+    queue = compat.FIFOQueue(3, [tf.int32], [[]])
     compat.add_queue_runner(compat.QueueRunner(queue, [queue.enqueue([number])]))
-    fetches = [queue.dequeue(), compat.batch([number], 1)[0]]
+    queue.enqueue([-1])  # this one no runner runs
+    with pytest.warns(compat.QueueFallbackWarning, match="fills it itself"):
+        fetches = [queue.dequeue(), compat.batch([number], 1)[0]]
     compat.start_queue_runners(session)
     delivered = []
     with pytest.raises(tf.errors.OutOfRangeError):
@@ -109,7 +112,7 @@ def test_a_placeholder_cannot_be_fed_to_a_dataset():
 
 def test_strict_raises_at_the_users_line(strict):
     with pytest.raises(compat.QueueFallbackError, match=r"test_queues\.py:\d+ .* makes this queue"):
-        compat.FIFOQueue(3, [tf.int32], [[]])
+        compat.FIFOQueue(3, [tf.int32], [[]]).dequeue()
 
 
 def test_strict_is_silent_on_datasets(strict):
@@ -143,14 +146,108 @@ def test_the_report_lists_pipelines_and_counts_elements(session, report, monkeyp
 def test_a_real_queue_takes_sparse_tensors_from_the_running_iterator(session):
     number = compat.range_input_producer(6, num_epochs=1, shuffle=False).dequeue()
     sparse = tf.SparseTensor([[0, 0]], tf.reshape(number, [1]), [1, 1])
-    with pytest.warns(compat.QueueFallbackWarning):
-        queue = compat.FIFOQueue(6, [tf.int32], [[]])
+    queue = compat.FIFOQueue(6, [tf.int32], [[]])
     # The queue takes the numbers through the components of a SparseTensor.
     compat.add_queue_runner(compat.QueueRunner(queue, [queue.enqueue([sparse.values[0]])]))
-    both = [compat.batch([number], 1), queue.dequeue()]
+    queue.enqueue([-1])  # this one no runner runs
+    with pytest.warns(compat.QueueFallbackWarning, match="fills it itself"):
+        both = [compat.batch([number], 1), queue.dequeue()]
     compat.start_queue_runners(session)
     delivered = []
     with pytest.raises(tf.errors.OutOfRangeError):
         while True:
             delivered.extend(int(value) for value in session.run(both))
     assert len(set(delivered)) == len(delivered)
+
+
+def numbers(count=12):
+    return compat.range_input_producer(count, num_epochs=1, shuffle=False).dequeue()
+
+
+@pytest.mark.parametrize("kind", ["fifo", "shuffle"])
+def test_a_queue_that_only_recorded_pipelines_fill_is_a_dataset(session, strict, report, kind):
+    if kind == "fifo":
+        queue = compat.FIFOQueue(5, [tf.int32])  # TF1's programs often gave no shapes
+    else:
+        queue = compat.RandomShuffleQueue(9, 4, [tf.int32], [[]], seed=1)
+    compat.add_queue_runner(compat.QueueRunner(queue, [queue.enqueue([numbers() + 1])] * 2))
+    element = queue.dequeue()
+    element.set_shape([])
+    result = compat.batch([element * 10], 4)
+    coordinator = compat.Coordinator()
+    threads = compat.start_queue_runners(session, coordinator)
+    delivered = [session.run(result).tolist() for _ in range(3)]
+    with pytest.raises(tf.errors.OutOfRangeError):
+        session.run(result)
+    coordinator.request_stop()
+    coordinator.join(threads)
+    values = [value for batch in delivered for value in batch]
+    assert sorted(values) == [10 * number for number in range(1, 13)]
+    assert (values == sorted(values)) == (kind == "fifo")
+    assert [row["engine"] for row in report.as_dict()["pipelines"]] == ["datasets"]
+
+
+def test_a_queue_that_is_a_dataset_has_a_queues_methods(session, strict):
+    queue = compat.FIFOQueue(5, [tf.int32, tf.string], [[], [2]])
+    pairs = [numbers(), tf.constant(["a", "b"])]
+    compat.add_queue_runner(compat.QueueRunner(queue, [queue.enqueue(pairs)]))
+    size, close = queue.size(), queue.close()
+    number = v1.placeholder(tf.int32, [])
+    one, two, some = queue.dequeue(), queue.dequeue_many(2), queue.dequeue_up_to(number)
+    assert session.run(size) == 0
+    compat.start_queue_runners(session)
+    assert session.run(size) == 5
+    assert session.run(one)[0] == 0
+    assert [part.tolist() for part in session.run(two)] == [[1, 2], [[b"a", b"b"]] * 2]
+    assert session.run(some, {number: 3})[0].tolist() == [3, 4, 5]
+    session.run(close)
+    with pytest.raises(tf.errors.OutOfRangeError):
+        for _ in range(12):
+            session.run(one)
+    with pytest.raises(RuntimeError, match="comes after the first dequeue"):
+        queue.enqueue(pairs)
+
+
+def test_a_runner_of_such_a_queue_may_be_started_by_hand(session, strict):
+    queue = compat.FIFOQueue(5, [tf.int32], [[]])
+    runner = compat.QueueRunner(queue, [queue.enqueue([numbers(3)])])
+    compat.add_queue_runner(runner)
+    element = queue.dequeue()
+    v1.train.start_queue_runners(session)
+    runner.create_threads(session, start=True)  # a second start does nothing, as in TF1
+    assert [session.run(element) for _ in range(3)] == [0, 1, 2]
+
+
+def test_many_enqueued_at_a_time_are_elements(run_to_end, strict):
+    queue = compat.FIFOQueue(5, [tf.int32], [[]])
+    enqueues = [queue.enqueue_many([tf.stack([numbers(2) + start] * 2)]) for start in (0, 10)]
+    compat.add_queue_runner(compat.QueueRunner(queue, enqueues))
+    assert sorted(run_to_end(queue.dequeue())) == [0, 0, 1, 1, 10, 10, 11, 11]
+
+
+@pytest.mark.parametrize(
+    ("fill", "reason"),
+    [
+        (lambda queue: None, "fills it itself"),
+        (lambda queue: [queue.enqueue([0])], "fills it itself"),
+        (lambda queue: [queue.enqueue([v1.placeholder(tf.int32, [])])], "is a placeholder"),
+        (
+            lambda queue: [queue.enqueue([numbers()]), queue.enqueue_many([[numbers()]])],
+            "one by one and by many",
+        ),
+        (lambda queue: [waiting(queue)], "waits for others"),
+    ],
+)
+def test_any_other_queue_stays_one_and_says_why(fill, reason):
+    queue = compat.FIFOQueue(5, [tf.int32], [[]])
+    enqueues = fill(queue)
+    if enqueues:
+        compat.add_queue_runner(compat.QueueRunner(queue, enqueues))
+    with pytest.warns(compat.QueueFallbackWarning, match=reason):
+        queue.dequeue()
+
+
+def waiting(queue):
+    number = numbers()
+    with tf.control_dependencies([tf.no_op()]):
+        return queue.enqueue([number])

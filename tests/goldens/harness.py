@@ -89,7 +89,14 @@ def differs(reason: str, **instead: Any) -> Callable:
 
 def session(tf: Any) -> Any:
     """A session in which nothing waits for ever."""
-    return tf.Session(config=tf.ConfigProto(operation_timeout_in_ms=RUN_TIMEOUT_MS))
+    # Threads of its own: those of another scenario may still be blocked.
+    return tf.Session(
+        config=tf.ConfigProto(
+            operation_timeout_in_ms=RUN_TIMEOUT_MS,
+            use_per_session_threads=True,
+            inter_op_parallelism_threads=4,
+        )
+    )
 
 
 def initialize(tf: Any, sess: Any) -> None:

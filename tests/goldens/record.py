@@ -84,7 +84,10 @@ def pipelines_of(module: str) -> Callable[[], Any]:
 
 def write(path: Path, outcomes: dict[str, Any]) -> None:
     """One line for each outcome, so that one that changed is a line that changed."""
-    lines = [f"{json.dumps(name)}: {json.dumps(outcomes[name])}" for name in sorted(outcomes)]
+    lines = [
+        f"{json.dumps(name)}: {json.dumps(outcomes[name], sort_keys=True)}"
+        for name in sorted(outcomes)
+    ]
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 

@@ -50,7 +50,11 @@ class Share:
     def of(cls, pipelines: dict[str, list[dict[str, Any]] | None]) -> Share:
         """Counts the pipelines of all scenarios."""
         listed = [pipeline for scenario in pipelines.values() for pipeline in scenario or []]
-        inputs = [pipeline for pipeline in listed if pipeline["name"] not in OWN_QUEUES]
+        inputs = [
+            pipeline
+            for pipeline in listed
+            if pipeline["name"] not in OWN_QUEUES or pipeline["engine"] == "datasets"
+        ]
         queues = tuple(one["reason"] for one in inputs if one["engine"] != "datasets")
         return cls(len(inputs) - len(queues), queues, len(listed) - len(inputs))
 
