@@ -302,6 +302,41 @@ def test_stats_survive_sigterm_and_children(program, project, tmp_path):
     assert json.loads(stats.read_text()) == {"pipelines": []}
 
 
+def test_ctrl_c_ends_a_program_in_the_middle_of_its_data(program, project):
+    text = """
+        import tensorflow as tf
+
+        number = tf.train.range_input_producer(100).dequeue()
+        called = tf.py_func(lambda number: number, [number], tf.int32)
+        called.set_shape([])
+        batches = tf.train.batch_join([[number], [number]], 4), tf.train.batch([called], 4)
+        with tf.Session() as session:
+            coordinator = tf.train.Coordinator()
+            threads = tf.train.start_queue_runners(session, coordinator)
+            session.run(batches)
+            print("running", flush=True)
+            while not coordinator.should_stop():
+                session.run(batches)
+        """
+    folder = project({"script.py": text})
+    process = subprocess.Popen(
+        [*program, "run", "script.py"],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            assert process.stdout.readline() == "running\n"
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 130
+            assert process.stderr.read().splitlines()[-1] == "KeyboardInterrupt"
+        finally:
+            process.kill()
+
+
 def test_strict_names_the_line(program, project):
     folder = project(
         {
@@ -316,8 +351,9 @@ def test_strict_names_the_line(program, project):
     )
     done = run(program, folder, "--strict", "script.py")
     assert done.returncode == 1
-    assert f'File "{folder / "script.py"}", line 3' in done.stderr
-    assert "QueueFallbackError" in done.stderr
+    assert f'File "{folder / "script.py"}", line 6' in done.stderr
+    error = done.stderr.splitlines()[-1]
+    assert "QueueFallbackError" in error and f"FIFOQueue of {folder / 'script.py'}:3 runs" in error
     done = run(program, folder, "script.py")
     assert done.returncode == 0, done.stderr
 
