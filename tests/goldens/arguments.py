@@ -129,8 +129,10 @@ def how_many_at_once(function_name, arguments, tf, files):
             here.append(value)
             if len(here) > 1:
                 two_are_here.set()
-        # Long only where the other call comes in any case.
-        two_are_here.wait(0 if value else 10.0 if arguments.get("num_threads", 1) > 1 else 0.5)
+        if arguments.get("num_threads", 1) > 1:
+            two_are_here.wait(10.0 if value < 2 else 0)  # which of the two begins is open
+        else:
+            two_are_here.wait(0 if value else 0.5)
         with lock:
             here.remove(value)
         return value
