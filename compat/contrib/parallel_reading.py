@@ -13,8 +13,8 @@ import tensorflow as tf
 from compat.plan.capture import Unplannable
 from compat.plan.plan import Plan
 from compat.plan.preprocessing import preprocessed, zipped
-from compat.plan.stages import Prefetch, Read, Shuffle
-from compat.record.branch import Component, record_branch
+from compat.plan.stages import Prefetch, Shuffle
+from compat.record.branch import Component, read_in_turns, record_branch
 from compat.record.fallback import delivered, keep_queue, take
 from compat.record.producers import string_input_producer
 from compat.record.runner import InputRunner
@@ -92,7 +92,7 @@ def parallel_read(
             return delivered(common.dequeue(), report, is_batched=False)
 
         def compose(plans: list[Plan]) -> Plan:
-            plans = [_in_turns(plan, num_readers) for plan in plans]
+            plans = [read_in_turns(plan, num_readers) for plan in plans]
             plan = preprocessed(zipped(plans), branch.preprocessing, num_readers)
             if not shuffle:
                 return plan.then(Prefetch(capacity))
@@ -150,16 +150,6 @@ def _file_names(data_sources: DataSources) -> list[str]:
     if not names:
         raise ValueError(f"No data files found in {data_sources}")
     return names
-
-
-def _in_turns(plan: Plan, num_readers: int) -> Plan:
-    """As many files at a time as TF1's readers read."""
-    return Plan(
-        tuple(
-            stage.with_option("cycle_length", num_readers) if isinstance(stage, Read) else stage
-            for stage in plan.stages
-        )
-    )
 
 
 def _common_queue(

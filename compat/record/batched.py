@@ -41,7 +41,7 @@ _MANY_ROWS = 16
 class _Batching:
     """The arguments that decide what the dataset does with the elements."""
 
-    batch_size: int | AskedNumber  # the latter where its value is known only when it runs
+    batch_size: int | AskedNumber | None  # None until a name is found for a number that is asked
     num_threads: int
     capacity: int
     as_rows: bool
@@ -138,19 +138,19 @@ def _build(
     branches: list[Branch],
     expected: Reference,
 ) -> list[tf.Tensor | tf.SparseTensor]:
-    def compose(plans: list[Plan]) -> Plan:
-        return _composed(plans, branches, batching)
-
     components = batching.components
     default_name = function_name.removeprefix("maybe_")
     with tf.compat.v1.name_scope(arguments["name"], default_name) as scope:
+        if batching.batch_size is None:
+            batching = dataclasses.replace(batching, batch_size=AskedNumber(f"{scope}size"))
+
+        def compose(plans: list[Plan]) -> Plan:
+            return _composed(plans, branches, batching)
+
         source = Source(
             function_name,
             scope,
-            [
-                part.element_spec if batching.batch_size is None else part.spec
-                for part in components
-            ],
+            [part.spec for part in components],
             [link for branch in branches for link in branch.links],
             compose,
             is_batched=True,
@@ -205,9 +205,8 @@ def _batching(arguments: dict[str, Any], expected: Reference) -> tuple[_Batching
     dynamic_pad = bool(arguments.get("dynamic_pad"))
     # Only strings can be padded.
     serialized_as = tf.string if dynamic_pad else tf.variant
-    unique = tf.compat.v1.get_default_graph().unique_name("batch_size", mark_as_used=True)
     return _Batching(
-        batch_size=AskedNumber(unique) if batch_size is None else int(batch_size),
+        batch_size=None if batch_size is None else int(batch_size),
         num_threads=arguments.get("num_threads", 1),
         capacity=arguments["capacity"],
         as_rows=bool(arguments["enqueue_many"]) or keep_input is not None,

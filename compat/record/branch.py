@@ -154,7 +154,7 @@ def one_plan(plans: list[Plan], branches: Sequence[Branch]) -> tuple[Plan | None
       branches: one or several.
     """
     if len(plans) != sum(len(branch.links) for branch in branches):
-        plans = [_read_in_turns(plan, len(branches)) for plan in plans]
+        plans = [read_in_turns(plan, len(branches)) for plan in plans]
         return zipped(plans), len(branches)
     return (zipped(plans), 1) if len(branches) == 1 else (None, 1)
 
@@ -184,7 +184,7 @@ def elements(plans: list[Plan], branches: Sequence[Branch], num_threads: int, re
     return Plan((Join(tuple(joined), specs),))
 
 
-def _read_in_turns(plan: Plan, number: int) -> Plan:
+def read_in_turns(plan: Plan, number: int) -> Plan:
     """As many files at a time as TF1's threads read."""
     return Plan(
         tuple(

@@ -119,7 +119,10 @@ class _ProgramsQueue(tf.queue.QueueBase):
             self._is_decided = True
             try:
                 self._check_plannable()
-                self._source, self._runner = self._own.record()
+                # The dequeue op alone is one of TF1's, and what it waits for is no matter of the
+                # ops that fill the queue.
+                with counting_operations(0), tf.control_dependencies(None):
+                    self._source, self._runner = self._own.record()
             except Unplannable as reason:
                 self.report = keep_queue(
                     type(self).__name__,

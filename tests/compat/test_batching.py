@@ -300,3 +300,8 @@ def test_summaries_have_tf1s_names_and_run(session):
     ]
     v1.train.start_queue_runners(session)
     session.run([v1.summary.merge_all(), result])
+
+
+def test_names_of_the_program_are_left_to_it():
+    compat.batch([numbers()], 2)
+    assert v1.placeholder(tf.int32, [], name="batch_size").name == "batch_size:0"

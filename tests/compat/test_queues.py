@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import compat
+from compat.record.source import graph_state
 from compat.report import Report
 from compat.settings import settings
 
@@ -251,3 +252,23 @@ def waiting(queue):
     number = numbers()
     with tf.control_dependencies([tf.no_op()]):
         return queue.enqueue([number])
+
+
+@pytest.mark.parametrize("engine", ["datasets", "queues"])
+def test_what_comes_after_a_queue_has_the_same_order(session, monkeypatch, engine):
+    # With a seed of the graph alone an op's own one is the number of ops before it.
+    monkeypatch.setattr(settings, "engine", engine)
+    v1.set_random_seed(1)
+    queue = compat.FIFOQueue(5, [tf.int32], [[]])
+    number = numbers()
+    before = operations_of_tf1()
+    compat.add_queue_runner(compat.QueueRunner(queue, [queue.enqueue([number])]))
+    with tf.control_dependencies([tf.constant(0)]):
+        queue.dequeue()
+    # enqueue, two closes, a constant, dequeue
+    assert operations_of_tf1() - before == 5
+
+
+def operations_of_tf1():
+    operations = v1.get_default_graph().get_operations()
+    return len(operations) - graph_state().surplus_operations
