@@ -11,6 +11,8 @@ Every function returns a plain `tf.data.Dataset`, or a function for `dataset.app
 from __future__ import annotations
 
 from tfprefetch.batching import map_and_batch
+from tfprefetch.describe import describe
 from tfprefetch.files import from_files
+from tfprefetch.raw import from_raw
 
-__all__ = ["from_files", "map_and_batch"]
+__all__ = ["describe", "from_files", "from_raw", "map_and_batch"]

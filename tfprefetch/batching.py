@@ -2,15 +2,12 @@
 
     dataset = dataset.apply(tfprefetch.map_and_batch(parse_example, batch_size=128))
 
-Elements are mapped in blocks, several blocks in parallel. That costs less than mapping every
-element by itself, and the elements of a block stay at hand until it is done: an error in it is
-traced to its element (`tfprefetch.blame`), and costs nothing before it happens.
+`map_func` is written for one element. What of it can runs on whole blocks of elements
+(`tfprefetch.stages` decides), several blocks in parallel (`tfprefetch.blocks`).
 """
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,13 +15,16 @@ from typing import Any
 import tensorflow as tf
 
 from tfprefetch.blame import Blame, zip_window
+from tfprefetch.blocks import BlockMapping, map_whole_blocks, map_windows
+from tfprefetch.notes import Note, add_note, note_of
+from tfprefetch.stages import Stages
 
-# Operations with a state whose errors are never OutOfRangeError.
-_NEVER_ENDS = re.compile("Assert|Random|Variable|VarHandle|LookupTable|HashTable|Multinomial")
 _BLOCK_ELEMENTS = 128  # a block costs some 0.3 ms, an element some 0.01 ms
 _BLOCK_BYTES = 4 << 20
 _BLOCK_ELEMENTS_OF_UNKNOWN_SIZE = 32
-
+# On whole batches an element costs a microsecond: a block has to be larger to be worth its cost.
+_WHOLE_BLOCK_BATCHES = 8
+_WHOLE_BLOCK_ELEMENTS = 1024
 
 # Autograph is for the user's functions; it takes a while, and ours need no conversion.
 _plain = tf.autograph.experimental.do_not_convert
@@ -45,6 +45,16 @@ class _Batching:
     element_name: Callable[..., tf.Tensor] | None
     name: str | None
 
+    def __str__(self) -> str:
+        name = getattr(self.map_func, "__name__", type(self.map_func).__name__)
+        size = "a tensor" if tf.is_tensor(self.batch_size) else self.batch_size
+        parts = [f"map_and_batch: {name}, batch_size={size}"]
+        for option in ("drop_remainder", "shuffle_buffer_size", "seed"):
+            value = getattr(self, option)
+            if value is not None and value is not False:
+                parts.append(f"{option}={value}")
+        return ", ".join(parts)
+
     def __post_init__(self) -> None:
         if not callable(self.map_func):
             raise TypeError(f"map_func must be a function, got {self.map_func!r}")
@@ -60,13 +70,8 @@ class _Batching:
                 raise TypeError(f"{option} must be an integer, got {value!r}")
             if value < 1:
                 raise ValueError(f"{option} must be at least 1, got {value}")
-        if self.vectorize is True:
-            raise NotImplementedError(
-                'vectorize=True is not there yet: leave it at "auto", which runs map_func on '
-                "single examples in parallel"
-            )
-        if self.vectorize not in ("auto", False):
-            raise ValueError(f'vectorize must be "auto" or False, got {self.vectorize!r}')
+        if self.vectorize not in ("auto", True, False):
+            raise ValueError(f'vectorize must be "auto", True or False, got {self.vectorize!r}')
 
 
 def map_and_batch(
@@ -100,8 +105,9 @@ def map_and_batch(
         shuffle_buffer_size: how many elements to draw from at random, before `map_func` (raw
             elements are mostly smaller than mapped ones); None for no shuffling.
         seed: makes the shuffling repeatable.
-        vectorize: `"auto"`: run `map_func` on whole batches where that gives the same result (in
-            this version: nowhere); False: always on single elements. True is not implemented.
+        vectorize: `"auto"`: run `map_func` on whole batches, or as much of it as gives the same
+            result; `describe` says what. False: on single elements. True: raise ValueError where
+            not all of it can run on whole batches.
         element_name: from one element (before `map_func`) to the scalar string that names it in
             errors. By default the element's short scalar strings and its integers, for instance
             the key of `from_files(with_keys=True)`.
@@ -113,7 +119,6 @@ def map_and_batch(
 
     Raises:
         TypeError, ValueError: at once, for an argument that cannot be.
-        NotImplementedError: at once, for vectorize=True.
         tf.errors.InvalidArgumentError: while reading, for an error in `map_func`, or results of
             different shapes that cannot stand in one batch; the message names both shapes.
 
@@ -141,139 +146,106 @@ def map_and_batch(
 
 
 def _apply(batching: _Batching, dataset: tf.data.Dataset) -> tf.data.Dataset:
+    source = dataset
     if batching.shuffle_buffer_size is not None:
         dataset = dataset.shuffle(batching.shuffle_buffer_size, seed=batching.seed)
     if tf.is_tensor(batching.batch_size):
         batching = replace(batching, batch_size=tf.cast(batching.batch_size, tf.int64))
-    batch_size = batching.batch_size
-    map_func, spec, may_end = _trace(batching.map_func, dataset)
-    element_bytes = _element_bytes(spec)
-    block_elements = _block_elements(batch_size, element_bytes)
-    blame = Blame(
-        map_func,
-        batching.element_name,
-        dataset.element_spec,
-        may_end,
-        tf.compat.v1.executing_eagerly_outside_functions(),
-    )
-    batches = _blocks(batching, dataset, block_elements, blame)
-    if block_elements is not batch_size:
-        is_tuple = isinstance(spec, tuple)
-        elements = batches.flat_map(
-            _plain(lambda *parts: zip_window(parts if is_tuple else parts[0]))
-        )
-        if element_bytes is not None:
-            batches = elements.batch(batch_size, batching.drop_remainder)
-        else:
-            # Elements of different blocks may differ in shape, and that is explained, too.
-            in_order = replace(batching, num_parallel_calls=None)
-            blame = Blame(None, None, elements.element_spec, False, blame.is_eager)
-            batches = _blocks(in_order, elements, batch_size, blame)
-    if not may_end and tf.executing_eagerly() and isinstance(batch_size, int):
-        elements = dataset.cardinality().numpy()
-        if elements >= 0:
-            count = (
-                elements // batch_size if batching.drop_remainder else -(-elements // batch_size)
-            )
-            batches = batches.apply(tf.data.experimental.assert_cardinality(count))
-        elif elements == tf.data.INFINITE_CARDINALITY:
-            batches = batches.apply(tf.data.experimental.assert_cardinality(elements))
+    stages = Stages.of(batching.map_func, dataset, batching.vectorize)
+    if stages.is_sequential:
+        batching = replace(batching, num_parallel_calls=None)
+    if stages.batched is None:
+        batches = _map_elements(batching, dataset, stages)
+    else:
+        batches = _map_blocks(batching, dataset, stages)
+    if not stages.may_end:
+        batches = _with_cardinality(batching, dataset, batches)
     if batching.name is not None:
         batches = batches.prefetch(1, name=batching.name)
-    return batches
+    return add_note(batches, Note(str(batching), stages.details, (source,)))
 
 
-def _blocks(
-    batching: _Batching, dataset: tf.data.Dataset, block_elements: int | tf.Tensor, blame: Blame
-) -> tf.data.Dataset:
-    """The mapped elements, `block_elements` at a time.
-
-    They come as batches if that is the batch size, else as windows, which are not copied.
-    """
-    is_batch = block_elements is batching.batch_size
-    step = tf.cast(block_elements, tf.int64)
-    starts = tf.data.Dataset.range(0, tf.int64.max, step)
-    windows = tf.data.Dataset.zip((starts, dataset.window(step)))
-
-    @_plain
-    def run(start: tf.Tensor, window: Any) -> tf.data.Dataset:
-        return blame.run(start, window, step, is_batch)
-
-    parallel = batching.num_parallel_calls
-    if parallel == tf.data.AUTOTUNE:
-        # TensorFlow's own AUTOTUNE begins with one call, and finds the number after some hundred;
-        # blocks are too few for that.
-        parallel = os.cpu_count() or 1
-    if parallel is None:
-        blocks = windows.flat_map(run)
+def _map_blocks(batching: _Batching, dataset: tf.data.Dataset, stages: Stages) -> tf.data.Dataset:
+    """For functions that run on whole batches, at least the last part of them."""
+    block_elements = batching.batch_size
+    if stages.has_fixed_shapes:
+        element_bytes = _element_bytes(stages.element_spec)
+        if stages.single is None:
+            block_elements = _whole_block_elements(batching.batch_size, element_bytes)
+        else:
+            block_elements = _block_elements(batching.batch_size, element_bytes)
+    mapping = _mapping(batching, dataset, stages, block_elements)
+    if stages.single is not None:
+        blocks = map_windows(dataset, mapping)
     else:
-        blocks = windows.interleave(
-            run,
-            cycle_length=parallel,
-            block_length=1,
-            num_parallel_calls=parallel,
-            deterministic=batching.deterministic,
-        )
-    if blame.may_end:
-        blocks = blocks.scan(tf.constant(False), _plain(_note_end))
-        blocks = blocks.take_while(_plain(lambda over, entered, block: tf.logical_not(over)))
-        blocks = blocks.map(_plain(lambda over, entered, block: (entered, block)))
-    if is_batch and batching.drop_remainder:
-        blocks = blocks.filter(_plain(lambda entered, block: tf.equal(_elements(block), step)))
-
-    @_plain
-    def finish(entered: tf.Tensor, block: Any) -> Any:
-        if is_batch and batching.drop_remainder and not tf.is_tensor(block_elements):
-            return tf.nest.map_structure(lambda part: _set_batch_size(part, block_elements), block)
-        return block
-
-    return blocks.map(finish)
+        note = note_of(dataset)
+        if note is not None and note.blocks is not None and stages.has_fixed_shapes:
+            # Records that come in blocks need not be taken out of them.
+            mapping = replace(mapping, drop_remainder=False)
+            blocks = map_whole_blocks(note.blocks, mapping)
+            return blocks.rebatch(batching.batch_size, batching.drop_remainder)
+        whole = dataset.batch(block_elements, mapping.drop_remainder)
+        blocks = map_whole_blocks(whole, mapping)
+    if block_elements is batching.batch_size:
+        return blocks
+    return blocks.rebatch(batching.batch_size, batching.drop_remainder)
 
 
-def _note_end(ended: tf.Tensor, entered_and_block: Any) -> Any:
-    """Marks what comes behind the first block that lost elements to an OutOfRangeError."""
-    entered, block = entered_and_block
-    elements = _elements(block)
-    over = tf.logical_or(ended, tf.equal(elements, 0))
-    return tf.logical_or(over, elements < entered), (over, entered, block)
+def _map_elements(batching: _Batching, dataset: tf.data.Dataset, stages: Stages) -> tf.data.Dataset:
+    """For functions that run on single elements only."""
+    element_bytes = _element_bytes(stages.element_spec)
+    block_elements = _block_elements(batching.batch_size, element_bytes)
+    mapping = _mapping(batching, dataset, stages, block_elements)
+    blocks = map_windows(dataset, mapping)
+    if block_elements is batching.batch_size:
+        return blocks
+    is_tuple = isinstance(stages.element_spec, tuple)
+    elements = blocks.flat_map(_plain(lambda *parts: zip_window(parts if is_tuple else parts[0])))
+    if element_bytes is not None:
+        return elements.batch(batching.batch_size, batching.drop_remainder)
+    # Elements of different blocks may differ in shape, and that is explained, too.
+    in_order = replace(batching, num_parallel_calls=None)
+    return map_windows(elements, _mapping(in_order, elements, None, batching.batch_size))
 
 
-def _elements(block: Any) -> tf.Tensor:
-    part = tf.nest.flatten(block)[0]
-    if isinstance(part, tf.data.Dataset):
-        return part.cardinality()
-    if isinstance(part, tf.SparseTensor):
-        return part.dense_shape[0]
-    if isinstance(part, tf.RaggedTensor):
-        return tf.cast(part.nrows(), tf.int64)
-    return tf.shape(part, tf.int64)[0]
-
-
-def _set_batch_size(part: Any, batch_size: int) -> Any:
-    return (
-        tf.ensure_shape(part, [batch_size, *part.shape[1:]])
-        if isinstance(part, tf.Tensor) and part.shape.rank
-        else part
+def _mapping(
+    batching: _Batching,
+    dataset: tf.data.Dataset,
+    stages: Stages | None,
+    block_elements: int | tf.Tensor,
+) -> BlockMapping:
+    is_batch = block_elements is batching.batch_size
+    is_eager = tf.compat.v1.executing_eagerly_outside_functions()
+    if stages is None:
+        blame = Blame(None, None, dataset.element_spec, False, is_eager)
+    else:
+        name = batching.element_name
+        blame = Blame(stages.whole, name, dataset.element_spec, stages.may_end, is_eager)
+    return BlockMapping(
+        stages,
+        blame,
+        block_elements,
+        as_batches=is_batch or (stages is not None and stages.batched is not None),
+        drop_remainder=batching.drop_remainder and is_batch,
+        num_parallel_calls=batching.num_parallel_calls,
+        deterministic=batching.deterministic,
     )
 
 
-def _trace(map_func: Callable[..., Any], dataset: tf.data.Dataset) -> tuple[Any, Any, bool]:
-    """`map_func` as a function that is traced once, the structure of its result, `may_end`."""
-    found = []
-
-    def traced(*element: Any) -> Any:
-        result = map_func(*element)
-        operations = tf.compat.v1.get_default_graph().get_operations()
-        found.extend(
-            operation.type
-            for operation in operations
-            if operation.op_def.is_stateful and not _NEVER_ENDS.search(operation.type)
-        )
-        return result
-
-    # With autograph on, as in Dataset.map; our own code around it needs no conversion.
-    function = tf.function(traced)
-    return function, dataset.map(function).element_spec, bool(found)
+def _with_cardinality(
+    batching: _Batching, dataset: tf.data.Dataset, batches: tf.data.Dataset
+) -> tf.data.Dataset:
+    """The batches with their number, where tf.data can know it."""
+    if not tf.executing_eagerly() or not isinstance(batching.batch_size, int):
+        return batches
+    elements = dataset.cardinality().numpy()
+    if elements == tf.data.INFINITE_CARDINALITY:
+        return batches.apply(tf.data.experimental.assert_cardinality(elements))
+    if elements < 0:
+        return batches
+    whole, rest = divmod(elements, batching.batch_size)
+    number = whole if batching.drop_remainder else whole + (rest > 0)
+    return batches.apply(tf.data.experimental.assert_cardinality(number))
 
 
 def _element_bytes(spec: Any) -> int | None:
@@ -297,3 +269,11 @@ def _block_elements(batch_size: int | tf.Tensor, element_bytes: int | None) -> i
         return batch_size
     blocks = -(-batch_size // most)
     return -(-batch_size // blocks)  # equal parts: no batch waits for much of the next one
+
+
+def _whole_block_elements(batch_size: int | tf.Tensor, element_bytes: int) -> int | tf.Tensor:
+    """The same where elements are mapped all at once: several batches, if they are small."""
+    most = min(max(_BLOCK_BYTES // max(element_bytes, 1), 1), _WHOLE_BLOCK_ELEMENTS)
+    if tf.is_tensor(batch_size) or batch_size > most:
+        return _block_elements(batch_size, element_bytes)
+    return batch_size * min(most // batch_size, _WHOLE_BLOCK_BATCHES)

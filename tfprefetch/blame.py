@@ -1,9 +1,9 @@
-"""Map a block of elements, and when that fails say which element it was, and why.
+"""When a block of elements fails, say which of them it was, and why.
 
-tf.data keeps neither the element that made a mapped function fail nor its name. Here a function
-runs over a small dataset, a block, nested in the pipeline. If anything in it fails, the block
-becomes empty (`ignore_errors`), and what is concatenated to it, the explanation, gets its turn:
-it runs the block again, this time to find the element. Until then the explanation costs nothing.
+tf.data keeps neither the element that made a mapped function fail nor its name. `tfprefetch.blocks`
+runs a function over small datasets, blocks, nested in the pipeline. If anything in one fails, the
+block becomes empty (`ignore_errors`), and what is concatenated to it, the explanation, gets its
+turn: it runs the block again, this time to find the element. Until then it costs nothing.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfprefetch.empty_value import empty_value
-
 _LONGEST_NAME_BYTES = 512
 _WHERE_TENSORFLOW_WAS = re.compile(
     r"\A.*?(?:transformation with iterator: \S+: )|\n?\s*\[\[.*\Z", re.DOTALL
@@ -26,7 +24,7 @@ _IN_THE_LOG = "(the original error is in TensorFlow's log)"
 
 @dataclass(frozen=True)
 class Blame:
-    """How to map a block, and how to explain its failure.
+    """How to explain the failure of a block.
 
     Attributes:
         map_func: the function over single elements; None leaves them as they are.
@@ -42,56 +40,24 @@ class Blame:
     may_end: bool
     is_eager: bool
 
-    def run(
-        self, first: tf.Tensor, window: Any, block_elements: tf.Tensor, as_batch: bool
-    ) -> tf.data.Dataset:
-        """A dataset of one element, (how many elements went in, the mapped elements).
-
-        Args:
-            first: the position of the block's first element in the whole dataset.
-            window: what `Dataset.window` gives, a dataset or a structure of them.
-            block_elements: the most elements that the window holds.
-            as_batch: whether the mapped elements become a batch (else a window again: no copy).
-        """
-        raw = zip_window(window)
-        mapped = self._map(raw)
-        if as_batch:
-            # The options change nothing, but keep TensorFlow from fusing map and batch: the fused
-            # step starts a thread for each block, which makes small functions half as fast.
-            block = mapped.with_options(tf.data.Options()).batch(block_elements)
-        else:
-            block = mapped.window(block_elements)
-        if self.may_end:
-            # If nothing was mapped before the end, that is a block, too, and no failure.
-            block = block.concatenate(tf.data.Dataset.from_tensors(empty_value(block.element_spec)))
-        # A failure uses up the only element of `entered`, so that nothing behind it is delivered.
-        entered = tf.data.Dataset.from_tensors(tf.nest.flatten(window)[0].cardinality())
-        good = tf.data.Dataset.zip((entered, block)).ignore_errors()
-        result = empty_value(good.element_spec)
-        explanation = tf.data.Dataset.from_tensors(first).flat_map(
-            lambda first: self._explain(first, raw, block_elements, result)
-        )
-        # Like `entered`: who asks again after the error shall not get one for every element.
-        once = tf.data.Dataset.from_tensors(0)
-        explanation = tf.data.Dataset.zip((once, explanation)).map(lambda _, result: result)
-        return good.concatenate(explanation).take(1)
-
     def _map(self, raw: tf.data.Dataset) -> tf.data.Dataset:
-        if self.map_func is None:
-            return raw
-        if self.may_end:
-            # Only the older method takes OutOfRangeError for the end (preserve_cardinality=False).
-            return tf.compat.v1.data.Dataset.map(raw, self.map_func)
-        return raw.map(self.map_func)
+        return raw if self.map_func is None else map_elements(raw, self.map_func, self.may_end)
 
-    def _explain(
+    def explain(
         self,
         first: tf.Tensor,
         raw: tf.data.Dataset,
         block_elements: tf.Tensor,
         result: Any,
     ) -> tf.data.Dataset:
-        """A dataset that only raises; its elements have the structure of `result`."""
+        """A dataset that only raises.
+
+        Args:
+            first: the position of the block's first element in the whole dataset.
+            raw: the block's elements, before `map_func`.
+            block_elements: the most elements that the block holds.
+            result: a value of the structure that the dataset's elements have.
+        """
         mapped = self._map(raw)
 
         def is_sound(position: tf.Tensor) -> tf.data.Dataset:
@@ -196,6 +162,16 @@ class Blame:
         ]
         element = tf.nest.pack_sequence_as(self.element_spec, tensors, True)
         return tf.data.Dataset.from_tensors(element).map(self.map_func)
+
+
+def map_elements(
+    raw: tf.data.Dataset, map_func: Callable[..., Any], may_end: bool
+) -> tf.data.Dataset:
+    """`Dataset.map`, in which an OutOfRangeError may end the dataset."""
+    if may_end:
+        # Only the older method takes OutOfRangeError for the end (preserve_cardinality=False).
+        return tf.compat.v1.data.Dataset.map(raw, map_func)
+    return raw.map(map_func)
 
 
 def zip_window(window: Any) -> tf.data.Dataset:

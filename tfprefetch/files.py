@@ -6,12 +6,14 @@ dataset = tfprefetch.from_files(["a.txt", "b.txt"], "text", with_keys=True)  # (
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
+from tfprefetch.notes import Note, add_note
 from tfprefetch.readers import KINDS, Reading
 
 _CYCLE_LENGTH = 8  # fixed, not AUTOTUNE: a seeded order must not depend on the machine
@@ -82,7 +84,7 @@ def from_files(
             another (the next ones are read ahead), and 8 where the order is free: with
             `shuffle=True` or `deterministic=False`.
         block_length: how many records of a file follow each other before the next file's turn. By
-            default as many as are read at a time, at most 256.
+            default as many as are read at a time, at most 1024 (text: 256) or a mebibyte of them.
         num_parallel_calls: files read in parallel, as in `Dataset.interleave`; None for one.
         deterministic: as in `Dataset.interleave`; False lets files overtake each other.
         buffer_size: bytes of the read buffer of each file; None for TensorFlow's own choice.
@@ -103,6 +105,7 @@ def from_files(
     >>> list(from_files(path, "text", num_epochs=2).as_numpy_iterator())
     [b'one', b'two', b'one', b'two']
     """
+    arguments = dict(locals())  # all of them, for the note
     if not callable(reader) and not isinstance(reader, str):
         raise TypeError(f"reader must be one of {KINDS} or a function, got {reader!r}")
     _check_counts(num_epochs, num_shards, index, cycle_length, block_length)
@@ -121,13 +124,14 @@ def from_files(
     if callable(reader) and (reading.compression or buffer_size is not None):
         raise ValueError("compression_type and buffer_size have no effect on a reader function")
 
-    names = _names(files)
+    names, text = _names(files)
     if num_shards > 1:
         names = names.shard(num_shards, index)
     if shuffle:
         # All names at once, however many there are (also where that is not known).
         names = names.shuffle(tf.data.UNKNOWN_CARDINALITY, seed=seed)
 
+    blocks = None
     plain = tf.autograph.experimental.do_not_convert  # our own code needs no conversion
     if reader == "whole":
         dataset = names.map(plain(reading.whole), num_parallel_calls, deterministic)
@@ -148,9 +152,40 @@ def from_files(
         elif block_length:
             dataset = interleave(plain(lambda path: reading.blocks(path).unbatch()))
         else:
-            dataset = interleave(plain(reading.blocks)).unbatch()
+            blocks = interleave(plain(reading.blocks))
+            dataset = blocks.unbatch()
     # Repeat last: epochs stay apart, and reading only empty files for ever ends instead of hanging.
-    return dataset.repeat(num_epochs, name=name)
+    dataset = dataset.repeat(num_epochs, name=name)
+    note = Note(
+        _note_text(arguments, text),
+        (_note_detail(reader, block_length),),
+        inputs=(files,) if isinstance(files, tf.data.Dataset) else (),
+        blocks=blocks.repeat(num_epochs) if blocks is not None else None,
+    )
+    return add_note(dataset, note)
+
+
+def _note_text(arguments: dict[str, Any], files_text: str) -> str:
+    """One line for `describe`: the reader, the files, and what differs from the defaults."""
+    reader = arguments["reader"]
+    kind = f"function {getattr(reader, '__name__', reader)}" if callable(reader) else reader
+    parts = [kind, files_text, *(["shuffled"] if arguments["shuffle"] else [])]
+    for option, parameter in inspect.signature(from_files).parameters.items():
+        value = arguments[option]
+        if option in ("files", "reader", "shuffle"):
+            continue
+        if tf.is_tensor(value) or value not in (parameter.default, ""):
+            is_endless = option == "num_epochs" and value is None
+            parts.append(f"{option}={value}{' (for ever)' if is_endless else ''}")
+    return f"from_files: {', '.join(parts)}"
+
+
+def _note_detail(reader: str | Callable[..., Any], block_length: int | None) -> str:
+    if callable(reader):
+        return "element by element, as the function's datasets deliver them"
+    if reader == "whole":
+        return "file by file"
+    return "record by record (block_length)" if block_length else "reads many records at a time"
 
 
 def _check_counts(
@@ -193,15 +228,15 @@ def _elements_of(
     return elements_of
 
 
-def _names(files: Files) -> tf.data.Dataset:
-    """The file names, as a dataset of scalar strings."""
+def _names(files: Files) -> tuple[tf.data.Dataset, str]:
+    """The file names, as a dataset of scalar strings; and a text that says how many they are."""
     if isinstance(files, tf.data.Dataset):
         spec = files.element_spec
         if not isinstance(spec, tf.TensorSpec) or spec.dtype != tf.string or spec.shape.rank:
             raise TypeError(
                 f"files as a dataset must have scalar strings as its elements, got {spec}"
             )
-        return files
+        return files, "files of a dataset"
     if not tf.is_tensor(files):
         files = _expand(files)
     elif files.dtype != tf.string or (files.shape.rank or 0) > 1:
@@ -213,7 +248,9 @@ def _names(files: Files) -> tf.data.Dataset:
         some = tf.debugging.Assert(tf.size(names) > 0, ["files is empty: name at least one file"])
         with tf.control_dependencies([some]):
             names = tf.identity(names)
-    return tf.data.Dataset.from_tensor_slices(names)
+    count = names.shape[0]
+    text = "a tensor of names" if count is None else f"{count} file{'' if count == 1 else 's'}"
+    return tf.data.Dataset.from_tensor_slices(names), text
 
 
 def _expand(files: Any) -> list[str]:

@@ -26,7 +26,8 @@ from tfprefetch.damage import (
 )
 from tfprefetch.fixed_length import FixedLength
 
-_BLOCK_RECORDS = 256
+_BLOCK_RECORDS = 1024
+_BLOCK_LINES = 256  # fewer, because how long they are is not known
 _BLOCK_BYTES = 1 << 20
 _RECORD_FRAME_BYTES = 16  # a TFRecord's length, two checksums
 _MISSING = -2  # the file cannot be opened: TensorFlow says why
@@ -180,7 +181,7 @@ class Reading:
         """The size of the content, and how many records make a block."""
         if self.kind == "text":
             size = self._size(path)[0] if self.compression else tf.constant(_UNKNOWN, tf.int64)
-            return size, tf.constant(_BLOCK_RECORDS, tf.int64)
+            return size, tf.constant(_BLOCK_LINES, tf.int64)
         size, record_bytes = self._size(path)
         # A length that is nonsense because the file is damaged makes small blocks, no more.
         block_records = _BLOCK_BYTES // tf.maximum(record_bytes, 1)

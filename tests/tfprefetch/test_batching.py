@@ -418,7 +418,6 @@ def test_stop_iteration_with_several_calls_in_flight():
         ({"element_name": "key"}, TypeError, "element_name must be a function, got 'key'"),
         ({"num_parallel_calls": 0}, ValueError, "num_parallel_calls .*got 0"),
         ({"shuffle_buffer_size": 0}, ValueError, "shuffle_buffer_size .*got 0"),
-        ({"vectorize": True}, NotImplementedError, "vectorize=True"),
         ({"vectorize": "yes"}, ValueError, "vectorize .*'yes'"),
     ],
 )

@@ -1,0 +1,258 @@
+"""What single TensorFlow operations do when they get a whole batch.
+
+Three ways lead from an operation on one example to one on a batch: most have a converter in
+`tf.vectorized_map`. Those in `DIRECT` do not, or theirs is too narrow or slow, and are called here
+on the batch itself. For the rest, and for all that has side effects, `why_not` has the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from tfprefetch.function_graph import Node, import_nodes
+
+
+class NotOnBatches(Exception):
+    """An operation has no version for whole batches; the message says why.
+
+    Attributes:
+        names: of the nodes that this is about.
+    """
+
+    def __init__(self, reasons: dict[str, str]) -> None:
+        super().__init__(next(iter(reasons.values())))
+        self.reasons = reasons
+
+
+@dataclass(frozen=True)
+class Part:
+    """A value in a batch: one for every example (`is_stacked`), or one for all of them."""
+
+    tensor: tf.Tensor
+    is_stacked: bool
+
+
+# Stateful only in name, as far as a batch is concerned: they read, or they check.
+_READ_ONLY = frozenset(
+    {
+        "Assert",
+        "LookupTableFind",
+        "LookupTableFindV2",
+        "LookupTableSizeV2",
+        "ReadVariableOp",
+        "Variable",
+        "VariableV2",
+    }
+)
+_LOOPS = frozenset({"Enter", "RefEnter", "Exit", "RefExit", "NextIteration", "RefNextIteration"})
+_WHILE = frozenset({"While", "StatelessWhile", "For", "Case", "StatelessCase"})
+# `tf.vectorized_map` has converters for these, but they do not give what single examples give.
+_MISLEADING = {
+    "StringFormat": "it would print the whole batch",
+    "ParseSequenceExample": "it pads to the longest example",
+}
+
+
+def is_random(operation: tf.Operation) -> bool:
+    """Whether it draws random numbers from a stream of its own."""
+    attributes = operation.node_def.attr
+    return operation.op_def.is_stateful and "seed" in attributes and "seed2" in attributes
+
+
+def seeds(operation: tf.Operation) -> tuple[int, int]:
+    """Of a random operation: (0, 0) if nobody asked for repeatable numbers."""
+    attributes = operation.node_def.attr
+    return attributes["seed"].i, attributes["seed2"].i
+
+
+def why_not(node: Node) -> str | None:
+    """Why an operation cannot run on whole batches, None if it perhaps can."""
+    operation = node.operation
+    if node.branches is not None:
+        inside = [why_not(inner) for branch in node.branches for inner in branch.nodes]
+        reasons = [reason for reason in inside if reason]
+        return reasons[0] if reasons else None
+    if node.type in _LOOPS or node.type in _WHILE:
+        return "it is a loop"
+    if node.type in _MISLEADING:
+        return _MISLEADING[node.type]
+    if operation.op_def.is_stateful and not is_random(operation) and node.type not in _READ_ONLY:
+        return "it may have side effects"
+    if any(argument.is_ref for argument in operation.op_def.input_arg):
+        return "it may change a variable" if node.type != "RefSwitch" else None
+    if any(tensor.dtype == tf.variant for tensor in operation.outputs):
+        return "it makes a list or another variant"
+    if node.type.startswith("Stateless") and "Random" in node.type:
+        return "it takes one seed at a time"
+    if node.type in ("ParseSingleExample", "ParseExampleV2"):
+        return _why_not_parse(operation)
+    if node.type in ("Merge", "RefMerge") and operation.outputs[1].consumers():
+        return "it asks which branch ran"
+    return None
+
+
+def _why_not_parse(operation: tf.Operation) -> str | None:
+    attributes = operation.node_def.attr
+    if attributes["sparse_types"].list.type or attributes["ragged_value_types"].list.type:
+        return "features of varying length (VarLenFeature, RaggedFeature)"
+    for shape in attributes["dense_shapes"].list.shape:
+        if not tf.TensorShape(shape).is_fully_defined():
+            return "features of varying length (FixedLenSequenceFeature)"
+    return None
+
+
+# --- operations that are called on the batch itself ---------------------------------------------
+
+
+def _same(node: Node, parts: Sequence[Part], size: tf.Tensor) -> list[tf.Tensor]:
+    """The operation works on any shape, element by element; only its first input is a batch."""
+    if not parts[0].is_stacked or any(part.is_stacked for part in parts[1:]):
+        raise NotOnBatches({node.name: "its arguments differ between examples"})
+    return _run(node, [part.tensor for part in parts])
+
+
+def _find(node: Node, parts: Sequence[Part], size: tf.Tensor) -> list[tf.Tensor]:
+    if parts[0].is_stacked or parts[2].is_stacked:
+        raise NotOnBatches({node.name: "the table or its default differs between examples"})
+    return _run(node, [part.tensor for part in parts])
+
+
+def _join(node: Node, parts: Sequence[Part], size: tf.Tensor) -> list[tf.Tensor]:
+    """Scalars stand for any shape in `StringJoin`, but nothing else is broadcast."""
+    ranks = {part.tensor.shape.rank for part in parts if part.is_stacked}
+    fixed = {part.tensor.shape.rank for part in parts if not part.is_stacked}
+    if len(ranks) > 1 or None in ranks or fixed - {0}:
+        raise NotOnBatches({node.name: "its arguments differ in shape"})
+    return _run(node, [part.tensor for part in parts])
+
+
+def _folded(node: Node, parts: Sequence[Part], size: tf.Tensor) -> list[tf.Tensor]:
+    """For images [number, height, width, channels]: the two first dimensions become one."""
+    if any(part.is_stacked for part in parts[1:]):
+        raise NotOnBatches({node.name: "its arguments differ between examples"})
+    images = parts[0].tensor
+    shape = tf.shape(images)
+    flat = tf.reshape(images, tf.concat([[-1], shape[2:]], 0))
+    flat.set_shape([None, *images.shape.as_list()[2:]])
+    (result,) = _run(node, [flat, *(part.tensor for part in parts[1:])])
+    static = node.operation.outputs[0].shape.as_list()
+    result = tf.reshape(result, tf.concat([shape[:2], tf.shape(result)[1:]], 0))
+    result.set_shape([None, *static])
+    return [result]
+
+
+def _contrast(node: Node, parts: Sequence[Part], size: tf.Tensor) -> list[tf.Tensor]:
+    images, factor = parts
+    if not factor.is_stacked:
+        return _run(node, [images.tensor, factor.tensor])
+    if not images.is_stacked:
+        raise NotOnBatches({node.name: "one image for all examples"})
+    rank = images.tensor.shape.rank
+    factors = tf.cast(_with_rank(factor.tensor, rank), images.tensor.dtype)
+    mean = tf.reduce_mean(images.tensor, [-3, -2], keepdims=True)
+    return [(images.tensor - mean) * factors + mean]
+
+
+def _slice(node: Node, parts: Sequence[Part], size: tf.Tensor) -> list[tf.Tensor] | None:
+    """A part of every example, of the same size, but somewhere else in each: a crop."""
+    value, begin, extent = parts
+    extents = tf.get_static_value(extent.tensor)
+    if not begin.is_stacked:
+        return None  # the converter of vectorized_map is good at these
+    if not value.is_stacked or extents is None or (extents < 0).any():
+        raise NotOnBatches({node.name: "its size is not known beforehand"})
+    result = value.tensor
+    dimensions = result.shape.as_list()[1:]
+    for axis, (length, dimension) in enumerate(zip(extents, dimensions, strict=True)):
+        first = begin.tensor[:, axis]
+        if dimension is not None and length == dimension:
+            inside = tf.reduce_all(tf.equal(first, 0))
+            with tf.control_dependencies([tf.debugging.Assert(inside, ["Slice begins outside"])]):
+                result = tf.identity(result)
+            continue
+        rows = first[:, None] + tf.range(length, dtype=first.dtype)
+        result = tf.gather(result, rows, axis=axis + 1, batch_dims=1)
+    return [result]
+
+
+def _switch(node: Node, parts: Sequence[Part], size: tf.Tensor) -> list[Part]:
+    return [parts[0], parts[0]]  # both branches run; `Merge` takes the one
+
+
+# From a node, its inputs and the batch's size to its outputs; None leaves it to vectorized_map.
+_Direct = Callable[[Node, Sequence[Part], tf.Tensor], "list[tf.Tensor | Part] | None"]
+DIRECT: dict[str, _Direct] = {
+    **dict.fromkeys(
+        (
+            "AsString",
+            "DecodeBase64",
+            "DecodeCompressed",
+            "DecodePaddedRaw",
+            "DecodeRaw",
+            "EncodeBase64",
+            "HSVToRGB",
+            "RGBToHSV",
+            "RegexFullMatch",
+            "RegexReplace",
+            "StaticRegexFullMatch",
+            "StaticRegexReplace",
+            "StringLength",
+            "StringLower",
+            "StringStrip",
+            "StringToHashBucket",
+            "StringToHashBucketFast",
+            "StringToHashBucketStrong",
+            "StringToNumber",
+            "StringUpper",
+            "Substr",
+            "UnicodeTranscode",
+        ),
+        _same,
+    ),
+    **dict.fromkeys(
+        (
+            "ResizeArea",
+            "ResizeBicubic",
+            "ResizeBilinear",
+            "ResizeNearestNeighbor",
+            "ScaleAndTranslate",
+        ),
+        _folded,
+    ),
+    "AdjustContrastv2": _contrast,
+    "LookupTableFind": _find,
+    "LookupTableFindV2": _find,
+    "RefSwitch": _switch,
+    "Slice": _slice,
+    "StringJoin": _join,
+    "Switch": _switch,
+}
+
+
+def select(condition: Part, then: Part, otherwise: Part, size: tf.Tensor) -> tf.Tensor:
+    """For every example the one or the other value."""
+    mask = tf.cast(_stacked(condition, size), tf.bool)
+    # TF1's `where` takes whole rows, which is several times as fast as broadcasting the mask.
+    return tf.compat.v1.where(mask, _stacked(then, size), _stacked(otherwise, size))
+
+
+def _stacked(part: Part, size: tf.Tensor) -> tf.Tensor:
+    """A batch of the value, repeated if it is one for all."""
+    if part.is_stacked:
+        return part.tensor
+    repeats = tf.concat([[size], tf.ones([part.tensor.shape.rank], tf.int32)], 0)
+    return tf.tile(part.tensor[None], repeats)
+
+
+def _with_rank(batch: tf.Tensor, rank: int) -> tf.Tensor:
+    """A batch of scalars with more dimensions, all of them 1."""
+    return tf.reshape(batch, [-1] + [1] * (rank - 1))
+
+
+def _run(node: Node, tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    values = dict(zip(node.inputs, tensors, strict=True))
+    single = Node(node.name, node.operation, node.inputs)
+    return import_nodes([single], values, node.outputs)
