@@ -25,6 +25,7 @@ _BLOCK_ELEMENTS_OF_UNKNOWN_SIZE = 32
 # On whole batches an element costs a microsecond: a block has to be larger to be worth its cost.
 _WHOLE_BLOCK_BATCHES = 8
 _WHOLE_BLOCK_ELEMENTS = 1024
+_FEWEST_WHOLE_BLOCK_ELEMENTS = 32
 
 # Autograph is for the user's functions; it takes a while, and ours need no conversion.
 _plain = tf.autograph.experimental.do_not_convert
@@ -225,6 +226,7 @@ def _mapping(
         stages,
         blame,
         block_elements,
+        batching.batch_size,
         as_batches=is_batch or (stages is not None and stages.batched is not None),
         drop_remainder=batching.drop_remainder and is_batch,
         num_parallel_calls=batching.num_parallel_calls,
@@ -276,4 +278,5 @@ def _whole_block_elements(batch_size: int | tf.Tensor, element_bytes: int) -> in
     most = min(max(_BLOCK_BYTES // max(element_bytes, 1), 1), _WHOLE_BLOCK_ELEMENTS)
     if tf.is_tensor(batch_size) or batch_size > most:
         return _block_elements(batch_size, element_bytes)
-    return batch_size * min(most // batch_size, _WHOLE_BLOCK_BATCHES)
+    some = max(_WHOLE_BLOCK_BATCHES, _FEWEST_WHOLE_BLOCK_ELEMENTS // batch_size)
+    return batch_size * min(most // batch_size, some)

@@ -10,7 +10,7 @@ mapped one by one; if one of them fails, too, `tfprefetch.blame` says which, and
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tensorflow as tf
@@ -21,6 +21,7 @@ from tfprefetch.stages import Stages
 
 # Autograph is for the user's functions; it takes a while, and ours need no conversion.
 _plain = tf.autograph.experimental.do_not_convert
+_ALL_OF_A_BLOCK = 1 << 20  # elements that come out of one block before the next one's turn
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class BlockMapping:
         stages: what to do with the elements; None leaves them as they are.
         blame: what to say if that fails.
         block_elements: how many elements make a block, at most.
+        rows_at_a_time: how many elements are mapped one by one before they are handed on, where a
+            block failed as a whole.
         as_batches: whether a block comes out as one batch (else as a window, which copies nothing).
         drop_remainder: whether to leave out a block that has fewer elements.
         num_parallel_calls: as in `map_and_batch`.
@@ -40,6 +43,7 @@ class BlockMapping:
     stages: Stages | None
     blame: Blame
     block_elements: int | tf.Tensor
+    rows_at_a_time: int | tf.Tensor
     as_batches: bool
     drop_remainder: bool
     num_parallel_calls: int | None
@@ -75,27 +79,40 @@ def map_whole_blocks(blocks: tf.data.Dataset, mapping: BlockMapping) -> tf.data.
     def number(start: tf.Tensor, block: Any) -> Any:
         return start + _elements(block), (start, block)
 
+    singly = replace(mapping, stages=mapping.stages.singly(), as_batches=True)
+    step = tf.cast(mapping.rows_at_a_time, tf.int64)
+
+    @_plain
+    def one_by_one(start: tf.Tensor, block: Any) -> tf.data.Dataset:
+        """Some rows at a time, so that those in front of an error, and behind it, arrive."""
+        elements = tf.data.Dataset.from_tensor_slices(block)
+        starts = tf.data.Dataset.range(start, tf.int64.max, step)
+        windows = tf.data.Dataset.zip((starts, elements.window(step)))
+        rows = windows.flat_map(lambda first, window: _run_window(first, window, step, singly))
+        return rows.map(_plain(lambda entered, block: block))
+
     @_plain
     def run(start: tf.Tensor, block: Any) -> tf.data.Dataset:
-        batch = tf.data.Dataset.from_tensors(block)
-        good = batch.map(mapping.stages.batched).ignore_errors()
+        batched = tf.data.Dataset.from_tensors(block).map(mapping.stages.batched)
+        good = batched.map(_plain(lambda *result: (True, _whole(result, batched))))
+        failed = tf.data.Dataset.from_tensors((False, empty_value(batched.element_spec)))
 
         @_plain
-        def one_by_one(start: tf.Tensor) -> tf.data.Dataset:
-            elements = tf.data.Dataset.from_tensor_slices(block)
-            size = _elements(block)
-            mapped = _once(_batch(elements.map(mapping.stages.rest), size)).ignore_errors()
-            reason = mapping.blame.explain(start, elements, size, empty_value(good.element_spec))
-            return mapped.concatenate(reason).take(1)
+        def choose(is_good: tf.Tensor, result: Any) -> tf.data.Dataset:
+            number = tf.cast(is_good, tf.int64)
+            source = tf.data.Dataset.from_tensors((start, block)).take(1 - number)
+            return (
+                tf.data.Dataset.from_tensors(result)
+                .take(number)
+                .concatenate(source.flat_map(one_by_one))
+            )
 
-        # Built only when it is needed: that takes longer than a good block.
-        slow = tf.data.Dataset.from_tensors(start).flat_map(one_by_one)
-        return good.concatenate(_once(slow)).take(1)
+        return good.ignore_errors().concatenate(failed).take(1).flat_map(choose)
 
     # A source of blocks may have some without elements.
     blocks = blocks.filter(_plain(lambda *block: _elements(block) > 0))
     numbered = blocks.scan(tf.constant(0, tf.int64), number)
-    return _finished(_in_parallel(numbered, run, mapping), mapping)
+    return _finished(_in_parallel(numbered, run, mapping, _ALL_OF_A_BLOCK), mapping)
 
 
 def map_windows(dataset: tf.data.Dataset, mapping: BlockMapping) -> tf.data.Dataset:
@@ -127,13 +144,15 @@ def map_windows(dataset: tf.data.Dataset, mapping: BlockMapping) -> tf.data.Data
     return _finished(blocks, mapping)
 
 
-def _in_parallel(dataset: tf.data.Dataset, run: Any, mapping: BlockMapping) -> tf.data.Dataset:
+def _in_parallel(
+    dataset: tf.data.Dataset, run: Any, mapping: BlockMapping, block_length: int = 1
+) -> tf.data.Dataset:
     if mapping.parallel is None:
         return dataset.flat_map(run)
     return dataset.interleave(
         run,
         cycle_length=mapping.parallel,
-        block_length=1,
+        block_length=block_length,
         num_parallel_calls=mapping.parallel,
         deterministic=mapping.deterministic,
     )
@@ -146,8 +165,8 @@ def _finished(blocks: tf.data.Dataset, mapping: BlockMapping) -> tf.data.Dataset
 
     @_plain
     def finish(*block: Any) -> Any:
-        block = block if isinstance(blocks.element_spec, tuple) else block[0]
-        return tf.nest.map_structure(lambda part: _set_batch_size(part, size), block)
+        whole = _whole(block, blocks)
+        return tf.nest.map_structure(lambda part: _set_batch_size(part, size), whole)
 
     return blocks.map(finish)
 
@@ -188,6 +207,11 @@ def _map_batch(parts: Any, block_elements: tf.Tensor, stages: Stages) -> tf.data
         _plain(lambda _: _batch(halfway.map(stages.rest), block_elements))
     )
     return good.concatenate(slow).take(1)
+
+
+def _whole(result: tuple[Any, ...], dataset: tf.data.Dataset) -> Any:
+    """An element of `dataset`, from the arguments with which a mapped function gets it."""
+    return result if isinstance(dataset.element_spec, tuple) else result[0]
 
 
 def _batch(mapped: tf.data.Dataset, batch_size: tf.Tensor) -> tf.data.Dataset:

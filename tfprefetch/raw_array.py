@@ -172,18 +172,15 @@ def _open_raw(
     body = size - header_bytes - footer_bytes
     if size == 0 and header_bytes == 0:
         body = 0  # an empty file has no records
-    around = ""
-    if header_bytes or footer_bytes:
-        around = f", {body} without header_bytes={header_bytes} and footer_bytes={footer_bytes}"
-    if body < 0 or body % array.record_bytes:
+    around = f"header_bytes={header_bytes} and footer_bytes={footer_bytes}"
+    if body < 0:
+        raise DamagedFileError(f"{path} has {size} bytes, less than {around} together")
+    if body % array.record_bytes:
+        around = f", {body} without {around}" if header_bytes or footer_bytes else ""
         raise DamagedFileError(
             f"{path} ends inside a record: it has {size} bytes{around}; a record "
             f"({spec_name(dtype, shape)}) has {array.record_bytes} bytes, so there are "
-            f"{max(body, 0) // array.record_bytes} records and {body % array.record_bytes} bytes "
-            "are left over"
-            if body >= 0
-            else f"{path} has {size} bytes, less than header_bytes={header_bytes} and "
-            f"footer_bytes={footer_bytes} together"
+            f"{body // array.record_bytes} records and {body % array.record_bytes} bytes left over"
         )
     part = Part(path, size, header_bytes, body // array.record_bytes)
     return RawArray((part,), dtype, array.shape, array.is_swapped)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tensorflow as tf
@@ -129,6 +129,10 @@ class Stages:
             False,
             lines,
         )
+
+    def singly(self) -> Stages:
+        """The same, example by example, from where `batched` begins."""
+        return replace(self, whole=self.rest, single=None, batched=None, rest=None)
 
     @property
     def has_fixed_shapes(self) -> bool:
