@@ -19,11 +19,14 @@ class Settings:
       engine: `"datasets"` maps the input API onto tf.data, `"queues"` leaves every call to
         TensorFlow's own queues.
       strict: a pipeline that would fall back to a queue raises instead.
+      vectorize: `"auto"` runs preprocessing on whole batches where that gives the same result,
+        False always example by example.
       report: where pipelines are counted; None when nobody asked for statistics.
     """
 
     engine: str = "datasets"
     strict: bool = False
+    vectorize: str | bool = "auto"
     report: Report | None = None
 
 

@@ -101,7 +101,8 @@ def map_and_batch(
         batch_size: elements per batch, at least 1.
         drop_remainder: whether to leave out a last batch that is smaller.
         num_parallel_calls: how many blocks of elements are mapped in parallel; AUTOTUNE for as many
-            as there are CPU cores; None for one element after another, in their order.
+            as there are CPU cores; None for one element after another, in their order. Only then
+            do random operations with a seed draw the same numbers in every run.
         deterministic: as in `Dataset.map`; False lets blocks overtake each other.
         shuffle_buffer_size: how many elements to draw from at random, before `map_func` (raw
             elements are mostly smaller than mapped ones); None for no shuffling.
@@ -152,7 +153,8 @@ def _apply(batching: _Batching, dataset: tf.data.Dataset) -> tf.data.Dataset:
         dataset = dataset.shuffle(batching.shuffle_buffer_size, seed=batching.seed)
     if tf.is_tensor(batching.batch_size):
         batching = replace(batching, batch_size=tf.cast(batching.batch_size, tf.int64))
-    stages = Stages.of(batching.map_func, dataset, batching.vectorize)
+    in_sequence = batching.num_parallel_calls is None
+    stages = Stages.of(batching.map_func, dataset, batching.vectorize, in_sequence)
     if stages.is_sequential:
         batching = replace(batching, num_parallel_calls=None)
     if stages.batched is None:

@@ -48,11 +48,22 @@ _READ_ONLY = frozenset(
     }
 )
 _LOOPS = frozenset({"Enter", "RefEnter", "Exit", "RefExit", "NextIteration", "RefNextIteration"})
-_WHILE = frozenset({"While", "StatelessWhile", "For", "Case", "StatelessCase"})
+_WHILE = frozenset({"While", "StatelessWhile", "For"})
 # `tf.vectorized_map` has converters for these, but they do not give what single examples give.
+_SEGMENTS = "a segment or an index that is out of range would be one of the next example"
 _MISLEADING = {
     "StringFormat": "it would print the whole batch",
     "ParseSequenceExample": "it pads to the longest example",
+    "SparseSegmentMean": _SEGMENTS,
+    "SparseSegmentMeanWithNumSegments": _SEGMENTS,
+    "SparseSegmentSqrtN": _SEGMENTS,
+    "SparseSegmentSqrtNWithNumSegments": _SEGMENTS,
+    "SparseSegmentSum": _SEGMENTS,
+    "SparseSegmentSumWithNumSegments": _SEGMENTS,
+    "UnsortedSegmentMax": _SEGMENTS,
+    "UnsortedSegmentMin": _SEGMENTS,
+    "UnsortedSegmentProd": _SEGMENTS,
+    "UnsortedSegmentSum": _SEGMENTS,
 }
 
 
@@ -77,6 +88,10 @@ def why_not(node: Node) -> str | None:
         return reasons[0] if reasons else None
     if node.type in _LOOPS or node.type in _WHILE:
         return "it is a loop"
+    if node.type in ("Case", "StatelessCase"):
+        return "it chooses one of several functions"
+    if node.type == "Cast" and operation.node_def.attr["Truncate"].b:
+        return "on batches it would round, not truncate"
     if node.type in _MISLEADING:
         return _MISLEADING[node.type]
     if operation.op_def.is_stateful and not is_random(operation) and node.type not in _READ_ONLY:
@@ -129,6 +144,55 @@ def _join(node: Node, parts: Sequence[Part], size: tf.Tensor) -> list[tf.Tensor]
     return _run(node, [part.tensor for part in parts])
 
 
+def _substr(node: Node, parts: Sequence[Part], size: tf.Tensor) -> list[tf.Tensor]:
+    """A position and a length for all strings, or for each its own; broadcast from the right."""
+    text, position, length = parts
+    rank, position_rank = (
+        None if part.tensor.shape.rank is None else part.tensor.shape.rank - part.is_stacked
+        for part in (text, position)
+    )
+    if rank is None or position_rank is None or rank < position_rank:
+        raise NotOnBatches({node.name: "its positions have more dimensions than the strings"})
+    if position.is_stacked or length.is_stacked:
+        if rank != position_rank:
+            raise NotOnBatches({node.name: "its positions differ between examples"})
+        parts = [Part(_stacked(part, size), True) for part in parts]
+    return _run(node, [_stacked(text, size), *(part.tensor for part in parts[1:])])
+
+
+def _squeeze(node: Node, parts: Sequence[Part], size: tf.Tensor) -> list[tf.Tensor]:
+    batch = parts[0].tensor
+    axes = [axis + (axis >= 0) for axis in node.operation.node_def.attr["squeeze_dims"].list.i]
+    if not axes:
+        # All dimensions that are 1, but not the batch's own.
+        if batch.shape.rank is None or None in batch.shape.as_list()[1:]:
+            raise NotOnBatches({node.name: "which dimensions it drops is not known beforehand"})
+        axes = [axis for axis, length in enumerate(batch.shape.as_list()) if axis and length == 1]
+    return [tf.squeeze(batch, axes) if axes else batch]
+
+
+def _pad(node: Node, parts: Sequence[Part], size: tf.Tensor) -> list[tf.Tensor]:
+    if any(part.is_stacked for part in parts[1:]):
+        raise NotOnBatches({node.name: "its arguments differ between examples"})
+    paddings = parts[1].tensor
+    none = tf.zeros([1, 2], paddings.dtype)
+    others = [part.tensor for part in parts[2:]]
+    return _run(node, [parts[0].tensor, tf.concat([none, paddings], 0), *others])
+
+
+def _roll(node: Node, parts: Sequence[Part], size: tf.Tensor) -> list[tf.Tensor]:
+    batch, shift, axis = parts
+    axes = tf.get_static_value(axis.tensor)
+    if not batch.is_stacked or axes is None or (shift.is_stacked and axes.ndim):
+        raise NotOnBatches({node.name: "its arguments differ between examples"})
+    axes = axes + (axes >= 0)
+    if not shift.is_stacked:
+        return [tf.roll(batch.tensor, shift.tensor, axes)]
+    length = tf.shape(batch.tensor, shift.tensor.dtype)[axes]
+    rows = (tf.range(length) - shift.tensor[:, None]) % length
+    return [tf.gather(batch.tensor, rows, axis=axes, batch_dims=1)]
+
+
 def _folded(node: Node, parts: Sequence[Part], size: tf.Tensor) -> list[tf.Tensor]:
     """For images [number, height, width, channels]: the two first dimensions become one."""
     if any(part.is_stacked for part in parts[1:]):
@@ -162,10 +226,17 @@ def _slice(node: Node, parts: Sequence[Part], size: tf.Tensor) -> list[tf.Tensor
     extents = tf.get_static_value(extent.tensor)
     if not begin.is_stacked:
         return None  # the converter of vectorized_map is good at these
-    if not value.is_stacked or extents is None or (extents < 0).any():
-        raise NotOnBatches({node.name: "its size is not known beforehand"})
     result = value.tensor
+    if not value.is_stacked or extents is None or result.shape.rank is None:
+        raise NotOnBatches({node.name: "its size is not known beforehand"})
     dimensions = result.shape.as_list()[1:]
+    # -1 means all that is left: the whole dimension, as long as it begins at 0.
+    extents = [
+        dimension if extent == -1 else extent
+        for extent, dimension in zip(extents, dimensions, strict=True)
+    ]
+    if not all(extents):
+        raise NotOnBatches({node.name: "its size is not known beforehand"})
     for axis, (length, dimension) in enumerate(zip(extents, dimensions, strict=True)):
         first = begin.tensor[:, axis]
         if dimension is not None and length == dimension:
@@ -189,6 +260,7 @@ DIRECT: dict[str, _Direct] = {
         (
             "AsString",
             "DecodeBase64",
+            "DecodeCSV",
             "DecodeCompressed",
             "DecodePaddedRaw",
             "DecodeRaw",
@@ -207,7 +279,6 @@ DIRECT: dict[str, _Direct] = {
             "StringToHashBucketStrong",
             "StringToNumber",
             "StringUpper",
-            "Substr",
             "UnicodeTranscode",
         ),
         _same,
@@ -225,9 +296,14 @@ DIRECT: dict[str, _Direct] = {
     "AdjustContrastv2": _contrast,
     "LookupTableFind": _find,
     "LookupTableFindV2": _find,
+    "MirrorPad": _pad,
+    "PadV2": _pad,
     "RefSwitch": _switch,
+    "Roll": _roll,
     "Slice": _slice,
+    "Squeeze": _squeeze,
     "StringJoin": _join,
+    "Substr": _substr,
     "Switch": _switch,
 }
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import functools
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ import tensorflow as tf
 
 from tfprefetch.function_graph import Body, Node, ancestors, flatten, import_nodes
 from tfprefetch.operations import NotOnBatches, Part, is_random, why_not
-from tfprefetch.twins import merge_twins
+from tfprefetch.twins import draws_with_seed, merge_twins
 from tfprefetch.whole_batches import branch_contexts, context_of, run_on_batch
 
 # Operations that are no work, as far as a reader of `describe` is concerned.
@@ -70,6 +71,11 @@ class Split:
         parts += [Part(tensor, False) for tensor in self._captured()]
         return run_on_batch(self.batched, parts, tf.shape(batches[0])[0])
 
+    @functools.cached_property
+    def batched_function(self) -> Any:
+        """`run_batched`, traced once."""
+        return tf.function(self.run_batched, autograph=False)
+
     def run_rest(self, *values: tf.Tensor) -> list[tf.Tensor]:
         """What `run_batched` does, for one example alone."""
         body = self.batched
@@ -92,25 +98,28 @@ class Split:
         return found
 
 
-def split_function(function: Any, vectorize: str | bool) -> Split:
+def split_function(function: Any, vectorize: str | bool, in_sequence: bool = False) -> Split:
     """Decides what runs on batches.
 
     Args:
         function: a concrete function from the tensors of one example to tensors.
         vectorize: "auto", True to have even large examples in batches, or False to leave all on
             single examples (with equal random operations merged).
+        in_sequence: whether calls come one after another: then seeded random operations give the
+            same numbers every time, which on batches would be others.
 
     Returns:
         The parts; nothing runs on batches (`batched` is None) where that would not be the same.
     """
-    splitting = _Splitting(function)
+    splitting = _Splitting(function, in_sequence)
     return splitting.split(vectorize is not True) if vectorize else splitting.nothing({})
 
 
 class _Splitting:
     """The function's graph, and the search for the place to cut it in two."""
 
-    def __init__(self, function: Any) -> None:
+    def __init__(self, function: Any, in_sequence: bool) -> None:
+        self.in_sequence = in_sequence
         graph = function.graph
         self.library = graph.as_graph_def().library
         self.captured = tuple(function.captured_inputs)
@@ -131,7 +140,7 @@ class _Splitting:
         if self.is_sequential:
             why = "equal seeds have to give equal numbers, so examples take turns"
             return self.nothing({"random operations": why})
-        reasons = {node.name: why_not(node) for node in self.body.nodes}
+        reasons = {node.name: self._why_not(node) for node in self.body.nodes}
         reasons = {name: reason for name, reason in reasons.items() if reason}
         while True:
             hard = {*reasons, *self._dragged_along(set())}
@@ -150,6 +159,11 @@ class _Splitting:
                 if reasons.keys() >= error.reasons.keys():
                     return self.nothing(self._by_type(reasons | error.reasons))
                 reasons |= error.reasons
+
+    def _why_not(self, node: Node) -> str | None:
+        if self.in_sequence and draws_with_seed(node):
+            return "it has a seed, and on batches it would draw other numbers"
+        return why_not(node)
 
     def nothing(self, reasons: Mapping[str, str]) -> Split:
         """All of it on single examples, for these reasons."""
@@ -275,7 +289,7 @@ class _Splitting:
 def _try(split: Split) -> None:
     specs = [tf.TensorSpec([None, *spec.shape], spec.dtype) for spec in split.specs]
     with _silence():
-        tf.function(split.run_batched, autograph=False).get_concrete_function(*specs)
+        split.batched_function.get_concrete_function(*specs)
 
 
 @contextlib.contextmanager

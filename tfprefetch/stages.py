@@ -47,9 +47,19 @@ class Stages:
 
     @classmethod
     def of(
-        cls, map_func: Callable[..., Any], dataset: tf.data.Dataset, vectorize: str | bool
+        cls,
+        map_func: Callable[..., Any],
+        dataset: tf.data.Dataset,
+        vectorize: str | bool,
+        in_sequence: bool,
     ) -> Stages:
-        """Traces `map_func` and decides; `vectorize` is that of `map_and_batch`.
+        """Traces `map_func` and decides.
+
+        Args:
+            map_func: from a single element to a single element.
+            dataset: where the elements come from.
+            vectorize: as in `map_and_batch`.
+            in_sequence: whether calls come one after another.
 
         Raises:
             ValueError: vectorize=True, and something cannot run on whole batches.
@@ -80,7 +90,7 @@ class Stages:
                 raise ValueError(f"vectorize=True, but not everything can: {obstacle}")
             reason = f"example by example, because {obstacle}"
             return cls(whole, spec, may_end, None, None, None, False, (reason,))
-        split = split_function(concrete, vectorize)
+        split = split_function(concrete, vectorize, in_sequence)
         if vectorize is True and split.single is not None:
             reasons = [f"{name}: {reason}" for name, reason in split.reasons.items()]
             raise ValueError(
@@ -106,7 +116,7 @@ class Stages:
             return tuple(results) if split.batched is not None else pack(results)
 
         def batched(*batches: Any) -> Any:
-            return pack(split.run_batched(*tf.nest.flatten(batches)))
+            return pack(split.batched_function(*tf.nest.flatten(batches)))
 
         def rest(*values: Any) -> Any:
             return pack(split.run_rest(*tf.nest.flatten(values)))

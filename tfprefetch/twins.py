@@ -58,10 +58,14 @@ def merge_twins(body: Body) -> tuple[Body, bool]:
     return body.with_merged(merged), any(left[key] > 1 for key in doubtful)
 
 
+def draws_with_seed(node: Node) -> bool:
+    """Whether it, or what is in its branches, draws random numbers that are to be repeatable."""
+    inside = any(draws_with_seed(inner) for branch in node.branches or () for inner in branch.nodes)
+    return inside or (is_random(node.operation) and seeds(node.operation) != (0, 0))
+
+
 def _seeded(body: Body) -> Iterator[Node]:
-    return (
-        node for node in body.nodes if is_random(node.operation) and seeds(node.operation) != (0, 0)
-    )
+    return (node for node in body.nodes if node.branches is None and draws_with_seed(node))
 
 
 def _branches(body: Body) -> Iterator[Body]:

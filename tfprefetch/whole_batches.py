@@ -231,7 +231,7 @@ class _Conversion:
 
     def _merge(self, node: Node, parts: Sequence[Part]) -> list[tf.Tensor]:
         chosen = merged_condition(node, self.contexts)
-        shapes = [part.tensor.shape[1 if part.is_stacked else 0 :] for part in parts]
+        shapes = [tensor.shape for tensor in node.operation.inputs]
         if chosen is None or not _are_equal(*shapes):
             raise NotOnBatches({node.name: "its branches give different shapes"})
         condition, false_first = chosen
@@ -253,13 +253,17 @@ class _Conversion:
 def branch_contexts(body: Body) -> Contexts:
     """For TF1's conditionals: under which conditions a node runs, by name (none: always)."""
     contexts: Contexts = {}
+    same: dict[str, str] = {}  # TF1 asks some switches for the condition, some for a copy of it
     for node in body.nodes:
+        if node.type == "Identity":
+            same[node.outputs[0]] = same.get(node.inputs[0], node.inputs[0])
         values = [context_of(value, contexts) for value in node.inputs]
         waits = [contexts.get(name, frozenset()) for name in node.waits_for]
         if node.type in ("Switch", "RefSwitch"):
             contexts[node.name] = frozenset().union(*values, *waits)
             for index, side in enumerate((False, True)):
-                contexts[f"{node.name}:{index}"] = contexts[node.name] | {(node.inputs[1], side)}
+                condition = same.get(node.inputs[1], node.inputs[1])
+                contexts[f"{node.name}:{index}"] = contexts[node.name] | {(condition, side)}
         elif node.type in ("Merge", "RefMerge"):
             contexts[node.name] = frozenset.intersection(*values)
         else:
@@ -296,7 +300,11 @@ def _are_equal(one: tf.TensorShape, other: tf.TensorShape) -> bool:
 @functools.cache
 def _short(error: Exception) -> str:
     """The first line of what a converter says, in plain words where TensorFlow's are not."""
+    if isinstance(error, TypeError) and error.__context__ is not None:
+        error = error.__context__  # TensorFlow's own report of it failed
     text = str(error).strip().split("\n")[0]
     if "No pfor vectorization" in text:
         return "TensorFlow has no version of it for batches"
+    if "expected to be loop invariant" in text:
+        return "its arguments differ between examples"
     return f"TensorFlow cannot run it on batches: {text[:120]}"

@@ -13,8 +13,8 @@ import tensorflow as tf
 from compat.plan.capture import Unplannable
 from compat.plan.plan import Plan
 from compat.plan.preprocessing import preprocessed, zipped
-from compat.plan.stages import Prefetch, Shuffle
 from compat.record.branch import Component, read_in_turns, record_branch
+from compat.record.buffering import held_ahead
 from compat.record.fallback import delivered, keep_queue, take
 from compat.record.producers import string_input_producer
 from compat.record.runner import InputRunner
@@ -94,10 +94,7 @@ def parallel_read(
         def compose(plans: list[Plan]) -> Plan:
             plans = [read_in_turns(plan, num_readers) for plan in plans]
             plan = preprocessed(zipped(plans), branch.preprocessing, num_readers)
-            if not shuffle:
-                return plan.then(Prefetch(capacity))
-            ahead = max(1, capacity - min_after_dequeue - 1)
-            return plan.then(Prefetch(ahead), Shuffle(max(1, capacity - ahead), seed))
+            return held_ahead(plan, capacity, min_after_dequeue if shuffle else None, seed)
 
         source = Source(
             "parallel_read",

@@ -12,12 +12,13 @@ import tensorflow as tf
 
 from compat.plan.capture import Unplannable
 from compat.plan.preprocessing import preprocessed, zipped
-from compat.plan.stages import Batch, PaddedBatch, Prefetch
+from compat.plan.stages import Prefetch
 from compat.record.branch import Branch, Component, record_branch
 from compat.record.fallback import call_queue_function
 from compat.record.reference import reference
 from compat.record.runner import InputRunner
 from compat.record.source import Source, counting_operations, graph_state
+from compat.record.taking import dequeue_batch
 from compat.settings import settings
 
 
@@ -93,7 +94,6 @@ class PrefetchQueue(tf.queue.QueueBase):
         # Not QueueBase.__init__, which needs the handle of a real queue.
         self._specs = specs
         self._element_names = names
-        self._dynamic_pad = bool(arguments["dynamic_pad"])
         self._source = Source(
             "prefetch_queue",
             scope,
@@ -141,44 +141,20 @@ class PrefetchQueue(tf.queue.QueueBase):
     def dequeue_many(self, n: int, name: str | None = None) -> Any:
         """The next `n` elements, stacked; with `dynamic_pad` padded to the largest.
 
-        Raises:
-          NotImplementedError: `n` is a tensor whose value is known only when it runs.
-
         Raises (in `session.run`):
           tf.errors.OutOfRangeError: fewer than `n` are left.
         """
-        return self._batches(n, True, name or self._operation_name("DequeueMany"))
+        name = name or self._operation_name("DequeueMany")
+        return dequeue_batch(self, self._source, self._runner, n, name, drop_remainder=True)
 
     def dequeue_up_to(self, n: int, name: str | None = None) -> Any:
         """The next `n` elements, or fewer at the end.
 
-        Raises:
-          NotImplementedError: `n` is a tensor whose value is known only when it runs.
-
         Raises (in `session.run`):
           tf.errors.OutOfRangeError: none is left.
         """
-        return self._batches(n, False, name or self._operation_name("DequeueUpTo"))
-
-    def _batches(self, n: Any, drop_remainder: bool, name: str) -> Any:
-        size = tf.get_static_value(n)
-        if size is None:
-            self._raise("a number of elements that is a tensor")
-        stage = Batch(int(size), drop_remainder)
-        if self._dynamic_pad:
-            stage = PaddedBatch(int(size), drop_remainder, tuple(self.shapes))
-        first = int(size) if drop_remainder else None
-        with counting_operations(expected=2), tf.compat.v1.name_scope(name) as scope:
-            source = Source(
-                "prefetch_queue.dequeue_many",
-                scope,
-                [tf.TensorSpec([first, *spec.shape], spec.dtype) for spec in self._specs],
-                [self._source.link()],
-                lambda plans: plans[0].then(stage),
-                is_batched=True,
-            )
-            self._runner.add(source)
-            return self._packed(source.tap(scope))
+        name = name or self._operation_name("DequeueUpTo")
+        return dequeue_batch(self, self._source, self._runner, n, name, drop_remainder=False)
 
     def _packed(self, tensors: list[tf.Tensor]) -> Any:
         if self._element_names:

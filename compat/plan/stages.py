@@ -12,6 +12,7 @@ import tfprefetch
 from compat.plan.capture import SubGraph
 from compat.plan.flag import Flag
 from compat.plan.plan import Stage, map_until_end
+from tfprefetch.notes import note_of
 
 _BLOCKS_APART = 8
 _plain = tf.autograph.experimental.do_not_convert
@@ -72,20 +73,27 @@ class MapAndBatch(Stage):
     subgraph: SubGraph
     batch_size: int
     drop_remainder: bool
+    num_threads: int
+    vectorize: str | bool
     shuffle_buffer_size: int | None = None
     seed: int | None = None
+    # What runs how; known when it has been built.
+    details: list[str] = dataclasses.field(default_factory=list, repr=False)
 
     def __str__(self) -> str:
         shuffle = f"shuffle ({self.shuffle_buffer_size}), " if self.shuffle_buffer_size else ""
         calls = _calls(self._parallel_calls)
-        return f"{shuffle}map {calls} and batch ({self.batch_size}): {self.subgraph}"
+        how = "; ".join(map(str.strip, self.details)) or str(self.subgraph)
+        return f"{shuffle}map {calls} and batch ({self.batch_size}): {how}"
 
     @property
     def _parallel_calls(self) -> int | None:
-        return None if self.subgraph.is_seeded else tf.data.AUTOTUNE  # as in Map
+        # With several threads the numbers of seeded ops were not repeatable in TF1 either.
+        in_sequence = self.subgraph.is_seeded and self.num_threads == 1
+        return None if in_sequence else tf.data.AUTOTUNE
 
     def build(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        return dataset.apply(
+        batches = dataset.apply(
             tfprefetch.map_and_batch(
                 _flattened(self.subgraph),
                 self.batch_size,
@@ -93,8 +101,11 @@ class MapAndBatch(Stage):
                 num_parallel_calls=self._parallel_calls,
                 shuffle_buffer_size=self.shuffle_buffer_size,
                 seed=self.seed,
+                vectorize=self.vectorize,
             )
         )
+        self.details[:] = note_of(batches).details
+        return batches
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,11 +22,11 @@ from compat.plan.stages import (
     PaddedBatch,
     Prefetch,
     Rebatch,
-    Shuffle,
     Unbatch,
 )
 from compat.plan.taking import AskedNumber, Leftovers, Take
 from compat.record.branch import Branch, Component, are_same, elements, one_plan, record_branch
+from compat.record.buffering import held_ahead, shuffle_buffer_size
 from compat.record.fallback import call_queue_function
 from compat.record.reference import Reference, reference
 from compat.record.runner import InputRunner
@@ -50,16 +50,6 @@ class _Batching:
     min_after_dequeue: int | None
     seed: int | None
     components: tuple[Component, ...]
-
-    @property
-    def shuffle_buffer_size(self) -> int | None:
-        """As many as TF1 had to pick from at least; elements are delivered once these are there."""
-        if self.min_after_dequeue is None:
-            return None
-        if isinstance(self.batch_size, AskedNumber) or self.min_after_dequeue >= self.batch_size:
-            return self.min_after_dequeue + 1
-        # TF1's queue held more, mostly: as many as fitted.
-        return min(self.capacity, self.min_after_dequeue + self.batch_size)
 
     def rows_stay_together(self, preprocessing: SubGraph) -> bool:
         """Whether rows can go into batches without being taken apart."""
@@ -200,8 +190,8 @@ def _batching(arguments: dict[str, Any], expected: Reference) -> tuple[_Batching
     if keep_input is not None:
         keep_input = tf.convert_to_tensor(keep_input)
         static = tf.get_static_value(keep_input)
-        if static is not None and static.ndim == 0 and static:
-            keep_input = None
+        if static is not None and static.ndim == 0:  # a number does too
+            keep_input = None if static else tf.constant(False)
     dynamic_pad = bool(arguments.get("dynamic_pad"))
     # Only strings can be padded.
     serialized_as = tf.string if dynamic_pad else tf.variant
@@ -242,29 +232,33 @@ def _composed(plans: list[Plan], branches: list[Branch], batching: _Batching) ->
             reason = "batch_size is a tensor"
         num_threads = max(num_branches, batching.num_threads)
         return _batches(elements(plans, branches, num_threads, reason), batching)
+    picked_from = None
+    if batching.min_after_dequeue is not None:
+        picked_from = shuffle_buffer_size(
+            batching.capacity, batching.min_after_dequeue, batching.batch_size
+        )
     mapped = MapAndBatch(
         preprocessing,
         batching.batch_size,
         batching.drop_remainder,
+        batching.num_threads,
+        settings.vectorize,
         # Shuffling before decoding gives the same distribution for less memory.
-        batching.shuffle_buffer_size,
+        picked_from,
         batching.seed,
     )
     return plan.then(mapped, Prefetch(max(1, batching.capacity // batching.batch_size)))
 
 
 def _batches(plan: Plan, batching: _Batching) -> Plan:
-    """Batches of the elements of `plan`, read ahead by no more than `capacity`, as by TF1's queue.
-
-    Where the preprocessing has side effects, or others share the source, this can be seen.
-    """
+    """Batches of the elements of `plan`."""
     if batching.as_rows:
         plan = plan.then(Unbatch())
-    ahead = batching.capacity
-    if batching.min_after_dequeue is not None:
-        buffer_size = min(batching.shuffle_buffer_size, ahead)
-        ahead = max(1, ahead - buffer_size)
-        plan = plan.then(Prefetch(ahead), Shuffle(buffer_size, batching.seed))
-    else:
-        plan = plan.then(Prefetch(ahead))
-    return batching.batched(plan)
+    held = held_ahead(
+        plan,
+        batching.capacity,
+        batching.min_after_dequeue,
+        batching.seed,
+        None if isinstance(batching.batch_size, AskedNumber) else batching.batch_size,
+    )
+    return batching.batched(held)

@@ -18,13 +18,12 @@ from compat.plan.flag import Flag
 from compat.plan.held import Held
 from compat.plan.plan import Plan
 from compat.plan.sources import Elements
-from compat.plan.stages import Batch
-from compat.plan.taking import AmongLeftovers, AskedNumber, Leftovers, Take, ThenLeftovers
+from compat.plan.taking import AmongLeftovers, Leftovers, ThenLeftovers
 from compat.record.fallback import keep_queue
 from compat.record.reference import no_deprecation_warnings, reference
 from compat.record.runner import InputRunner
 from compat.record.source import Source, counting_operations, on_host
-from compat.record.taking import take
+from compat.record.taking import dequeue_batch
 
 
 class InputProducer(tf.queue.QueueBase):
@@ -145,11 +144,7 @@ class InputProducer(tf.queue.QueueBase):
         Raises (in `session.run`):
           tf.errors.OutOfRangeError: fewer than `n` are left.
         """
-        # TF1 made a constant of a number.
-        with counting_operations(expected=1 if tf.is_tensor(n) else 2):
-            return self._dequeue_batch(
-                n, name or self._operation_name("DequeueMany"), drop_remainder=True
-            )
+        return self._dequeue_batch(n, name or self._operation_name("DequeueMany"), True)
 
     def dequeue_up_to(self, n: int, name: str | None = None) -> tf.Tensor:
         """The next `n` elements, shape `[None, …]`; fewer at the end.
@@ -157,10 +152,7 @@ class InputProducer(tf.queue.QueueBase):
         Raises (in `session.run`):
           tf.errors.OutOfRangeError: none is left.
         """
-        with counting_operations(expected=1 if tf.is_tensor(n) else 2):
-            return self._dequeue_batch(
-                n, name or self._operation_name("DequeueUpTo"), drop_remainder=False
-            )
+        return self._dequeue_batch(n, name or self._operation_name("DequeueUpTo"), False)
 
     def close(self, cancel_pending_enqueues: bool = False, name: str | None = None) -> tf.Operation:
         """An op after which no further epoch begins; the one under way is delivered."""
@@ -208,6 +200,8 @@ class InputProducer(tf.queue.QueueBase):
         if self._leftovers is None:
             self._leftovers = Leftovers(f"{self.name}/leftovers", (self._spec,))
             self.source.plan_depends_on_sharing = True
+            if self.source.is_shared:
+                self.source.build()
 
     def size(self, name: str | None = None) -> tf.Tensor:
         """How many elements TF1's queue would hold at rest, an int32 scalar.
@@ -248,48 +242,11 @@ class InputProducer(tf.queue.QueueBase):
         return f"{self.name.split('/')[-1]}_{method}"
 
     def _dequeue_batch(self, n: Any, name: str, drop_remainder: bool) -> tf.Tensor:
-        spec = self._batch_spec(n, drop_remainder)
-        number = tf.get_static_value(n)
-        if number == 0:
-            return tf.zeros([0, *self._spec.shape.as_list()], self._spec.dtype, name)
-        if self._leftovers is None:
+        with counting_operations(expected=0):
             self._make_leftovers()
-            if self.source.is_shared:
-                self.source.build()
-        with tf.compat.v1.name_scope(name) as scope:
-            size = AskedNumber(f"{scope}size") if number is None else int(number)
-
-            def compose(plans: list[Plan]) -> Plan:
-                if number is not None and not self.source.is_shared:
-                    return plans[0].then(Batch(size, drop_remainder))
-                take = Take(size, drop_remainder, self._leftovers, self.source.is_shared)
-                return plans[0].then(take)
-
-            source = Source(
-                f"{self.source.function_name}.dequeue_many",
-                scope,
-                [spec],
-                [self.source.link()],
-                compose,
-                is_batched=True,
-            )
-        self.runner.add(source)
-        if number is None:
-            return take(source, size, tf.convert_to_tensor(n, tf.int32), scope)[0]
-        return source.tap(scope)[0]
-
-    def _batch_spec(self, n: Any, drop_remainder: bool) -> tf.TensorSpec:
-        """Shape and dtype of a batch.
-
-        Raises:
-          Whatever TensorFlow raises for this `n`.
-        """
-
-        def dequeued(n: Any) -> tf.Tensor:
-            queue = tf.queue.FIFOQueue(1, self.dtypes, self.shapes)
-            return queue.dequeue_many(n) if drop_remainder else queue.dequeue_up_to(n)
-
-        return reference(dequeued, {"n": n}).specs[0]
+        return dequeue_batch(
+            self, self.source, self.runner, n, name, drop_remainder, self._leftovers
+        )
 
 
 def _epochs(

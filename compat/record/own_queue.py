@@ -18,12 +18,11 @@ from compat.plan.capture import Unplannable
 from compat.plan.counter import Counter
 from compat.plan.flag import Flag
 from compat.plan.plan import Plan
-from compat.plan.stages import Prefetch, Shuffle, Unbatch, Until
+from compat.plan.stages import Unbatch, Until
 from compat.record.branch import Branch, Component, are_same, elements, record_branch
+from compat.record.buffering import held_ahead
 from compat.record.runner import InputRunner
 from compat.record.source import Link, Source
-
-_PICKED_FROM = 32  # at least so many, where min_after_dequeue asks for less
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -153,8 +152,4 @@ class OwnQueue:
         if self.enqueues[0].is_many:
             plan = plan.then(Unbatch())
         plan = plan.then(Until(self.closed))
-        if self.min_after_dequeue is None:
-            return plan.then(Prefetch(self.capacity))
-        picked_from = max(self.min_after_dequeue + 1, min(self.capacity, _PICKED_FROM))
-        ahead = Prefetch(max(1, self.capacity - picked_from))
-        return plan.then(ahead, Shuffle(picked_from, self.seed))
+        return held_ahead(plan, self.capacity, self.min_after_dequeue, self.seed)

@@ -12,15 +12,11 @@ from typing import Any
 import tensorflow as tf
 
 from compat.plan.capture import Unplannable
-from compat.plan.plan import Plan
-from compat.plan.stages import Batch
-from compat.plan.taking import AskedNumber, Leftovers, Take
 from compat.record.fallback import delivered, keep_queue, take
 from compat.record.location import user_line
 from compat.record.own_queue import Enqueue, OwnQueue
-from compat.record.reference import reference
 from compat.record.source import Source, counting_operations
-from compat.record.taking import take as take_number
+from compat.record.taking import dequeue_batch
 from compat.report import PipelineReport
 from compat.settings import settings
 
@@ -74,13 +70,15 @@ class _ProgramsQueue(tf.queue.QueueBase):
         """As TensorFlow's."""
         if not self._is_dataset():
             return delivered(super().dequeue_many(n, name), self.report, is_batched=True)
-        return self._batches(n, True, name or self._operation_name("DequeueMany"))
+        name = name or self._operation_name("DequeueMany")
+        return dequeue_batch(self, self._source, self._runner, n, name, drop_remainder=True)
 
     def dequeue_up_to(self, n: Any, name: str | None = None) -> Any:
         """As TensorFlow's."""
         if not self._is_dataset():
             return delivered(super().dequeue_up_to(n, name), self.report, is_batched=True)
-        return self._batches(n, False, name or self._operation_name("DequeueUpTo"))
+        name = name or self._operation_name("DequeueUpTo")
+        return dequeue_batch(self, self._source, self._runner, n, name, drop_remainder=False)
 
     def close(self, cancel_pending_enqueues: bool = False, name: str | None = None) -> tf.Operation:
         """As TensorFlow's."""
@@ -151,40 +149,6 @@ class _ProgramsQueue(tf.queue.QueueBase):
     def _note(self, enqueue: Enqueue) -> tf.Operation:
         self._enqueues.append(enqueue)
         return enqueue.operation
-
-    def _batches(self, n: Any, drop_remainder: bool, name: str) -> Any:
-        def dequeued(n: Any) -> Any:
-            queue = tf.queue.FIFOQueue(1, self.dtypes, self.shapes)
-            return queue.dequeue_many(n) if drop_remainder else queue.dequeue_up_to(n)
-
-        expected = reference(dequeued, {"n": n})
-        number = tf.get_static_value(n)
-        specs = tuple(self._source.specs)
-        with (
-            counting_operations(expected=1 if tf.is_tensor(n) else 2),
-            tf.compat.v1.name_scope(name) as scope,
-        ):
-            size = AskedNumber(f"{scope}size") if number is None else int(number)
-            leftovers = Leftovers(f"{scope}leftovers", specs)
-
-            def compose(plans: list[Plan]) -> Plan:
-                if number is not None:
-                    return plans[0].then(Batch(size, drop_remainder))
-                return plans[0].then(Take(size, drop_remainder, leftovers))
-
-            source = Source(
-                f"{type(self).__name__}.dequeue_many",
-                scope,
-                expected.specs,
-                [self._source.link()],
-                compose,
-                is_batched=True,
-            )
-            self._runner.add(source)
-            if number is None:
-                asked = tf.convert_to_tensor(n, tf.int32)
-                return _packed(take_number(source, size, asked, scope))
-            return _packed(source.tap(scope))
 
     def _operation_name(self, method: str) -> str:
         return f"{self.name.split('/')[-1]}_{method}"

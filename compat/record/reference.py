@@ -82,6 +82,10 @@ def _stand_in(value: Any) -> Any:
     if isinstance(value, tf.SparseTensor):
         shape = None if value.shape.rank is None else value.shape
         return tf.compat.v1.sparse_placeholder(value.dtype, shape)
+    if isinstance(value, tf.Tensor) and value.dtype.is_integer and value.shape.rank == 0:
+        number = tf.get_static_value(value)
+        if number is not None:  # the shapes of the results depend on it
+            return tf.constant(number, value.dtype)
     if isinstance(value, (tf.Tensor, tf.Variable)):
         return tf.compat.v1.placeholder(value.dtype.base_dtype, value.shape)
     return value

@@ -302,9 +302,7 @@ class Source:
 
     def build(self) -> None:
         """Builds the dataset; the runner starts the one that was built last."""
-        plan = self.plan()
-        if self.report is not None:
-            self.report.stages = plan.lines()
+        plan = described = self.plan()
         is_tuned = self._capacity > 0 and not plan.is_exact
         with (
             on_host(),
@@ -324,6 +322,8 @@ class Source:
                 )
             with tf.control_dependencies([starter]):
                 self.start = self._started.up()
+        if self.report is not None:
+            self.report.stages = described.lines()  # what they did is known when they are built
 
     @property
     def _all_checks(self) -> list[tf.Operation]:

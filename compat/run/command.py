@@ -51,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     settings.engine = options.engine
     settings.strict = options.strict
+    settings.vectorize = "auto" if options.vectorize == "auto" else False
     imports.install(tf)
     return script.run(PROGRAM, code, path, script_arguments)
 
@@ -66,7 +67,10 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser(
         "run",
         help="run a TF1 script as it is, with its input on tf.data",
-        usage=f"{PROGRAM} run [--engine=datasets|queues] [--strict] [--stats FILE] SCRIPT [ARGS]",
+        usage=(
+            f"{PROGRAM} run [--engine=datasets|queues] [--vectorize=auto|never] [--strict] "
+            "[--stats FILE] SCRIPT [ARGS]"
+        ),
         allow_abbrev=False,
     )
     run.add_argument(
@@ -74,6 +78,12 @@ def _parser() -> argparse.ArgumentParser:
         choices=("datasets", "queues"),
         default="datasets",
         help="what delivers the input: tf.data (the default) or TensorFlow's own queues",
+    )
+    run.add_argument(
+        "--vectorize",
+        choices=("auto", "never"),
+        default="auto",
+        help="whether preprocessing runs on whole batches where that gives the same result",
     )
     run.add_argument(
         "--strict",

@@ -1,48 +1,99 @@
 """TF1's graph mode for the tests of compat, without touching the other tests of the process."""
 
+import functools
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tensorflow as tf
 from share import Share
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SHARE = pytest.StashKey[Share]()
+
+
+class GoldenRun:
+    """All golden scenarios under compat, in a subprocess that runs beside the other tests.
+
+    A process of its own, which forks: graph mode is for a whole process, and the other tests are
+    eager.
+    """
+
+    def __init__(self) -> None:
+        self._directory = tempfile.TemporaryDirectory()
+        self._out = Path(self._directory.name)
+        record = [sys.executable, str(REPOSITORY / "tests/goldens/record.py")]
+        record += ["--tensorflow=compat.v1", f"--out={self._out / 'outcomes.json'}"]
+        record += [f"--pipelines={self._out / 'pipelines.json'}", f"--parent={os.getpid()}"]
+        # One for each CPU, as one of them is busy here.
+        record += [f"--processes={os.cpu_count() or 1}"]
+        with (self._out / "log").open("w") as log:
+            self._process = subprocess.Popen(
+                record,
+                cwd=REPOSITORY,
+                env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @functools.cached_property
+    def results(self) -> tuple[dict[str, Any], Share]:
+        """Outcomes by scenario, and the share of pipelines on datasets; waits for them."""
+        status = self._process.wait(timeout=1200)
+        assert status == 0, (self._out / "log").read_text()
+        pipelines = json.loads((self._out / "pipelines.json").read_text())
+        return json.loads((self._out / "outcomes.json").read_text()), Share.of(pipelines)
+
+    def stop(self) -> None:
+        """Ends it, with all that it has started, whether it is done or not."""
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._directory.cleanup()
+
+
+GOLDEN_RUN = pytest.StashKey[GoldenRun]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Tests that wait for the golden run come last."""
+    items.sort(key=_needs_goldens)
+
+
+def pytest_collection_finish(session):
+    """Starts the golden run where a test needs it; it is stopped however the session ends."""
+    config = session.config
+    if not config.option.collectonly and any(_needs_goldens(item) for item in session.items):
+        config.stash[GOLDEN_RUN] = GoldenRun()
+        config.add_cleanup(config.stash[GOLDEN_RUN].stop)
+
+
+def _needs_goldens(item):
+    return "goldens" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")
-def goldens(request, tmp_path_factory):
-    """The outcomes of all golden scenarios under compat, and their share on datasets.
-
-    All run in a subprocess, which forks: graph mode is for a whole process, and the other tests
-    are eager.
-    """
-    out = tmp_path_factory.mktemp("goldens")
-    outcomes, pipelines = out / "outcomes.json", out / "pipelines.json"
-    record = [sys.executable, str(REPOSITORY / "tests/goldens/record.py")]
-    done = subprocess.run(
-        [*record, "--tensorflow=compat.v1", f"--out={outcomes}", f"--pipelines={pipelines}"],
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=1200,
-    )
-    assert done.returncode == 0, done.stderr
-    share = Share.of(json.loads(pipelines.read_text()))
-    request.config.stash[SHARE] = share
-    return json.loads(outcomes.read_text()), share
+def goldens(request):
+    """The outcomes of all golden scenarios under compat, and their share on datasets."""
+    return request.config.stash[GOLDEN_RUN].results
 
 
 def pytest_terminal_summary(terminalreporter, config):
     """Says how much of TF1's input API runs on datasets."""
-    if SHARE in config.stash:
-        terminalreporter.write_line(str(config.stash[SHARE]))
+    run = config.stash.get(GOLDEN_RUN, None)
+    if run is not None and "results" in vars(run):
+        terminalreporter.write_line(str(run.results[1]))
 
 
 @pytest.fixture(autouse=True)

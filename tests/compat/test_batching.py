@@ -305,3 +305,10 @@ def test_summaries_have_tf1s_names_and_run(session):
 def test_names_of_the_program_are_left_to_it():
     compat.batch([numbers()], 2)
     assert v1.placeholder(tf.int32, [], name="batch_size").name == "batch_size:0"
+
+
+@pytest.mark.parametrize(("keep_input", "kept"), [(1, [[0, 1], [2, 3]]), (0, [])])
+def test_a_known_number_keeps_all_or_nothing(run_to_end, keep_input, kept):
+    number = compat.range_input_producer(4, num_epochs=1, shuffle=False).dequeue()
+    batches = compat.maybe_batch([number], tf.constant(keep_input), batch_size=2)
+    assert [batch.tolist() for batch in run_to_end(batches)] == kept

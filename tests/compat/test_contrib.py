@@ -110,7 +110,6 @@ def test_prefetch_queue_is_one_dataset_with_its_batch(report, run_to_end):
         lambda queue: queue.enqueue(1),
         lambda queue: queue.enqueue_many([1]),
         lambda queue: queue.queue_ref,
-        lambda queue: queue.dequeue_many(tf.placeholder(tf.int32, [])),
     ],
 )
 def test_what_a_prefetch_queue_cannot_do_says_so(use):

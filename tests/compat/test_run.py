@@ -216,7 +216,7 @@ def test_tracebacks_and_statuses_are_the_scripts(program, project, tmp_path):
     folder = project(
         {
             "script.py": """
-            import sys, traceback
+            import traceback
             import tensorflow as tf
             for statement in ("from tensorflow.contrib import crf",
                               "import tensorflow.contrib.crf as crf",
@@ -229,15 +229,12 @@ def test_tracebacks_and_statuses_are_the_scripts(program, project, tmp_path):
                 import broken
             except ZeroDivisionError:
                 traceback.print_exc()
-            if sys.argv[1] == "attribute":
-                tf.contrib.crf.crf_log_likelihood
-            if sys.argv[1] == "interrupt":
-                raise KeyboardInterrupt
+            tf.contrib.crf.crf_log_likelihood
             """,
             "broken.py": "1 / 0",
         }
     )
-    done = run(program, folder, "--stats", str(tmp_path / "stats"), "script.py", "attribute")
+    done = run(program, folder, "--stats", str(tmp_path / "stats"), "script.py")
     assert done.returncode == 1
     crf, also_crf, mnist = done.stdout.splitlines()
     assert crf == also_crf and "no successor" in crf and crf.startswith("ModuleNotFoundError")
@@ -246,14 +243,10 @@ def test_tracebacks_and_statuses_are_the_scripts(program, project, tmp_path):
     script, broken = str(folder / "script.py"), str(folder / "broken.py")
     frames = re.findall(r'File "([^"]+)", line (\d+)', done.stderr)
     if sys.version_info >= (3, 11):
-        assert frames == [(script, "12"), (broken, "1"), (script, "16")]
-    assert frames[-1] == (script, "16")
+        assert frames == [(script, "12"), (broken, "1"), (script, "15")]
+    assert frames[-1] == (script, "15")
     # An exception does not keep the statistics from being written.
     assert json.loads((tmp_path / "stats").read_text()) == {"pipelines": []}
-
-    done = run(program, folder, "script.py", "interrupt")
-    assert done.returncode == 130
-    assert done.stderr.splitlines()[-1] == "KeyboardInterrupt"
 
 
 def test_python_2_in_an_imported_module_is_one_line(program, project):
@@ -354,8 +347,6 @@ def test_strict_names_the_line(program, project):
     assert f'File "{folder / "script.py"}", line 6' in done.stderr
     error = done.stderr.splitlines()[-1]
     assert "QueueFallbackError" in error and f"FIFOQueue of {folder / 'script.py'}:3 runs" in error
-    done = run(program, folder, "script.py")
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

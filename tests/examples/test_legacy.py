@@ -1,10 +1,13 @@
 """The classic programs under both engines, against what TensorFlow 1.15.5 printed."""
 
+import dataclasses
+import functools
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import data
 import programs
@@ -20,9 +23,39 @@ def data_directory(tmp_path_factory):
     return data.make(tmp_path_factory.mktemp("examples") / "data")
 
 
-@pytest.fixture(autouse=True)
-def find_compat(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+RAW_QUEUES = {"feature_thread": "FIFOQueue", "shuffle_queue": "RandomShuffleQueue"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A case that has run: what it printed, the folder it ran in, what --stats lists."""
+
+    done: subprocess.CompletedProcess
+    directory: Path
+    pipelines: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def find_compat():
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("PYTHONPATH", str(ROOT))
+        yield
+
+
+@pytest.fixture(scope="module")
+def run(data_directory, tmp_path_factory):
+    """Runs a case under an engine, once; `--strict` where it is to be all datasets."""
+
+    @functools.cache
+    def once(name, engine):
+        directory = tmp_path_factory.mktemp(f"{name}-{engine}")
+        stats = directory / "stats.json"
+        strict = ["--strict"] if engine == "datasets" and name not in RAW_QUEUES else []
+        python = compat_run(f"--engine={engine}", f"--stats={stats}", *strict)
+        done = programs.completed(python, name, data_directory, directory)
+        return Run(done, directory, json.loads(stats.read_text())["pipelines"])
+
+    return once
 
 
 def compat_run(*options):
@@ -35,31 +68,22 @@ def test_every_case_was_recorded():
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", sorted(EXPECTED))
-def test_prints_what_tensorflow_1_printed(name, engine, data_directory, tmp_path):
-    python = compat_run(f"--engine={engine}")
-    assert programs.run(python, name, data_directory, tmp_path) == EXPECTED[name]
+def test_prints_what_tensorflow_1_printed(name, engine, run):
+    assert programs.outcome(name, run(name, engine).done) == EXPECTED[name]
 
 
-RAW_QUEUES = {"feature_thread": "FIFOQueue", "shuffle_queue": "RandomShuffleQueue"}
-
-
-@pytest.mark.parametrize("name", sorted(set(EXPECTED) - set(RAW_QUEUES) - {"slices_endless"}))
-def test_runs_on_datasets_when_strict(name, data_directory, tmp_path):
-    stats = tmp_path / "stats.json"
-    python = compat_run("--strict", f"--stats={stats}")
-    assert programs.run(python, name, data_directory, tmp_path)["status"] == 0
-    (pipeline,) = json.loads(stats.read_text())["pipelines"]
+@pytest.mark.parametrize("name", sorted(set(EXPECTED) - set(RAW_QUEUES)))
+def test_runs_on_datasets_when_strict(name, run):
+    (pipeline,) = run(name, "datasets").pipelines
     assert (pipeline["engine"], pipeline["reason"]) == ("datasets", "")
     assert pipeline["stages"]
 
 
 @pytest.mark.parametrize(("name", "queue"), RAW_QUEUES.items())
-def test_a_queue_of_the_programs_own_stays_one(name, queue, data_directory, tmp_path):
-    stats = tmp_path / "stats.json"
-    outcome = programs.run(compat_run(f"--stats={stats}"), name, data_directory, tmp_path)
-    (pipeline,) = json.loads(stats.read_text())["pipelines"]
+def test_a_queue_of_the_programs_own_stays_one(name, queue, run):
+    (pipeline,) = run(name, "datasets").pipelines
     assert (pipeline["name"], pipeline["engine"]) == (queue, "queue")
-    assert pipeline["elements"] == len(outcome["elements"])
+    assert pipeline["elements"] == len(EXPECTED[name]["elements"])
     assert pipeline["reason"]
 
 
@@ -76,29 +100,24 @@ def test_photos_are_shuffled_within_each_epoch(engine, data_directory, tmp_path)
     assert done.stdout.endswith("done after 60 images\n")
 
 
-def test_photos_in_order_are_written_byte_for_byte(data_directory, tmp_path):
-    programs.run(compat_run(), "photos", data_directory, tmp_path)
+def test_photos_in_order_are_written_byte_for_byte(data_directory, run):
+    read = run("photos", "datasets").directory / "read"
     names = ("china.jpg", "flower.jpg", "grace_hopper.jpg")
     expected = [(data_directory / "photos" / name).read_bytes() for name in names] * 5
-    written = [(tmp_path / f"read/test_{i}.jpg").read_bytes() for i in range(1, 16)]
-    assert written == expected
+    assert [(read / f"test_{i}.jpg").read_bytes() for i in range(1, 16)] == expected
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_loss_falls(engine, data_directory, tmp_path):
-    script = programs.LEGACY / "train_digits.py"
-    arguments = [f"--data_dir={data_directory}"]
-    done = run_script(compat_run(f"--engine={engine}"), script, arguments, tmp_path)
-    first, last = (float(line.split()[-1]) for line in done.stdout.splitlines()[:2])
+def test_the_loss_falls(engine, run):
+    lines = run("train", engine).done.stdout.splitlines()
+    first, last = (float(line.split()[-1]) for line in lines[:2])
     assert first == pytest.approx(2.303)  # log(10): nothing is known at first
     assert last < 0.8
 
 
-def test_the_python_function_runs_ahead_within_bounds(data_directory, tmp_path):
-    script = programs.LEGACY / "py_func_batch.py"
-    done = run_script(compat_run(), script, [str(data_directory), "12"], tmp_path)
+def test_the_python_function_runs_ahead_within_bounds(run):
     calls = delivered = 0
-    for line in done.stdout.splitlines():
+    for line in run("py_func", "datasets").done.stdout.decode().splitlines():
         calls += line.startswith("f ")
         if line.startswith("r "):
             delivered += 1

@@ -75,9 +75,10 @@ def arguments_and_values(function_name, arguments, tf, files):
     return {"static": static(batched), **outcome}
 
 
-for _function in ("batch", "shuffle_batch"):
-    for _name, _make in STRUCTURES.items():
-        add(f"{_function}_of_{_name}", partial(structure, _function, _make))
+# Both pack their results in one place: not every structure with each of them.
+for _function, _names in (("batch", STRUCTURES), ("shuffle_batch", ("list_of_one", "dict"))):
+    for _name in _names:
+        add(f"{_function}_of_{_name}", partial(structure, _function, STRUCTURES[_name]))
     for _name, _arguments in STATIC.items():
         add(f"{_function}_with_{_name}", partial(arguments_and_values, _function, _arguments))
 

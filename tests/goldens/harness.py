@@ -191,9 +191,22 @@ def plain(value: Any) -> Any:
 
 
 def run_all(
-    tf: Any, files: Path, names: list[str], also: Callable[[], Any] = lambda: None
+    tf: Any,
+    files: Path,
+    names: list[str],
+    also: Callable[[], Any] = lambda: None,
+    processes: int = 0,
+    is_wanted: Callable[[], bool] = lambda: True,
 ) -> dict[str, dict[str, Any]]:
     """Runs scenarios in processes of their own, `GROUP` in each.
+
+    Args:
+      tf: the module that stands for TensorFlow.
+      files: the directory of files.
+      names: which scenarios.
+      also: called in the scenario's process after it.
+      processes: how many at a time; 0 is one more than there are CPUs, as some only wait.
+      is_wanted: asked about once a second; where it says no, all that runs is killed.
 
     Returns:
       By name, the `outcome`, and under `also` what `also()` returned in that process afterwards.
@@ -201,30 +214,40 @@ def run_all(
     pending = collections.deque(names[at : at + GROUP] for at in range(0, len(names), GROUP))
     running: dict[int, Group] = {}
     results: dict[str, Any] = {}
-    while pending or running:
-        while pending and len(running) <= (os.cpu_count() or 1):  # one more, as some only wait
-            group = _fork(tf, files, pending.popleft(), also)
-            running[group.pipe] = group
-        for pipe in select.select(list(running), [], [], 1.0)[0]:
-            group = running[pipe]
-            data = os.read(pipe, 65536)
-            *lines, group.partial = (group.partial + data).split(b"\n")
-            for line in lines:
-                results[group.names.pop(0)] = json.loads(line.decode().replace(str(files), "DIR"))
-                group.since = time.monotonic()
-            if data:
-                continue
-            del running[pipe]
-            os.close(pipe)
-            status = os.waitpid(group.pid, 0)[1]
-            if group.names:  # the first of them ended the process, the others have not run
-                died = {"outcome": {"died": f"wait status {status}"}, "also": None}
-                results[group.names.pop(0)] = died
-            if group.names:
-                pending.appendleft(group.names)
+    processes = processes or (os.cpu_count() or 1) + 1
+    try:
+        while pending or running:
+            if not is_wanted():
+                raise SystemExit("nobody waits for the outcomes any more")
+            while pending and len(running) < processes:
+                group = _fork(tf, files, pending.popleft(), also)
+                running[group.pipe] = group
+            for pipe in select.select(list(running), [], [], 1.0)[0]:
+                group = running[pipe]
+                data = os.read(pipe, 65536)
+                *lines, group.partial = (group.partial + data).split(b"\n")
+                for line in lines:
+                    results[group.names.pop(0)] = json.loads(
+                        line.decode().replace(str(files), "DIR")
+                    )
+                    group.since = time.monotonic()
+                if data:
+                    continue
+                del running[pipe]
+                os.close(pipe)
+                status = os.waitpid(group.pid, 0)[1]
+                if group.names:  # the first of them ended the process, the others have not run
+                    died = {"outcome": {"died": f"wait status {status}"}, "also": None}
+                    results[group.names.pop(0)] = died
+                if group.names:
+                    pending.appendleft(group.names)
+            for group in running.values():
+                if time.monotonic() - group.since > TIMEOUT_S:
+                    os.kill(group.pid, signal.SIGKILL)
+    finally:
         for group in running.values():
-            if time.monotonic() - group.since > TIMEOUT_S:
-                os.kill(group.pid, signal.SIGKILL)
+            os.kill(group.pid, signal.SIGKILL)
+            os.waitpid(group.pid, 0)
     return {name: results[name] for name in sorted(results)}
 
 
@@ -248,15 +271,19 @@ def _fork(tf: Any, files: Path, names: list[str], also: Callable[[], Any]) -> Gr
     if pid:
         os.close(write)
         return Group(list(names), pid, read, time.monotonic())
-    with os.fdopen(write, "w") as pipe:
-        for name in names:
-            # The stacks of default graphs and sessions are a thread's: each scenario has its own.
-            result: dict[str, Any] = {}
-            thread = threading.Thread(target=_run_one, args=(tf, files, name, result))
-            thread.start()
-            thread.join()
-            pipe.write(json.dumps({"outcome": result["outcome"], "also": also()}) + "\n")
-            pipe.flush()
+    try:
+        with os.fdopen(write, "w") as pipe:
+            for name in names:
+                # The stacks of default graphs and sessions are a thread's; each has its own.
+                result: dict[str, Any] = {}
+                thread = threading.Thread(target=_run_one, args=(tf, files, name, result))
+                thread.start()
+                thread.join()
+                pipe.write(json.dumps({"outcome": result["outcome"], "also": also()}) + "\n")
+                pipe.flush()
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)  # and leave the parent's files and processes to the parent
     os._exit(0)  # queue threads may still be blocked; the outcomes are out
 
 

@@ -56,7 +56,8 @@ def seeded(kind, op_seed, graph_seed, tf, files):
 
 
 for _op_seed, _graph_seed in SEEDS:
-    for _kind in ("string", "range"):
+    # All producers shuffle in one place: one pair of seeds is enough for another of them.
+    for _kind in ("range", "string") if (_op_seed, _graph_seed) == (7, 11) else ("range",):
         add(
             f"{_kind}_order_seed_{_op_seed}_graph_seed_{_graph_seed}",
             partial(seeded, _kind, _op_seed, _graph_seed),

@@ -53,9 +53,16 @@ CASES = {
 
 def run(python: list[str], name: str, data: Path, directory: Path) -> dict[str, Any]:
     """Runs a case in `directory`: exit status, elements, and the lines that follow them."""
+    return outcome(name, completed(python, name, data, directory))
+
+
+def completed(
+    python: list[str], name: str, data: Path, directory: Path
+) -> subprocess.CompletedProcess:
+    """Runs a case in `directory`."""
     case = CASES[name]
     arguments = [argument.replace("DATA", str(data)) for argument in case.arguments]
-    done = subprocess.run(
+    return subprocess.run(
         [*python, str(LEGACY / case.script), *arguments],
         cwd=str(directory),
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
@@ -63,6 +70,11 @@ def run(python: list[str], name: str, data: Path, directory: Path) -> dict[str, 
         capture_output=True,
         timeout=TIMEOUT_S,
     )
+
+
+def outcome(name: str, done: subprocess.CompletedProcess) -> dict[str, Any]:
+    """Exit status, elements, and the lines that follow them."""
+    case = CASES[name]
     if done.returncode:
         print(done.stderr.decode())  # pytest shows it with the test that fails
     lines = done.stdout.decode().splitlines()

@@ -14,6 +14,7 @@ import argparse
 import importlib
 import json
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -38,7 +39,10 @@ def main() -> None:
     parser.add_argument("--only", default="", help="part of the names of scenarios to run")
     parser.add_argument("--data", type=Path, help="where examples/data.py put the data")
     parser.add_argument("--pipelines", type=Path, help="where to write on what compat ran them")
+    parser.add_argument("--processes", type=int, default=0, help="how many at a time")
+    parser.add_argument("--parent", type=int, help="process without which nobody wants them")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # after cleaning up
 
     tf = importlib.import_module(arguments.tensorflow)
     if arguments.tensorflow == "tensorflow" and tf.__version__ != "1.15.5":
@@ -51,7 +55,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         files = Path(directory)
         make_files(files)
-        results = harness.run_all(tf, files, names, pipelines_of(arguments.tensorflow))
+        results = harness.run_all(
+            tf,
+            files,
+            names,
+            pipelines_of(arguments.tensorflow),
+            arguments.processes,
+            lambda: arguments.parent in (None, os.getppid()),
+        )
     write(arguments.out, {name: result["outcome"] for name, result in results.items()})
     if arguments.pipelines:
         write(arguments.pipelines, {name: result["also"] for name, result in results.items()})

@@ -9,6 +9,7 @@ import arguments_sources
 import bad_input
 import batching
 import contrib
+import dequeue_numbers
 import epochs_and_files
 import habits
 import input_producers
@@ -38,6 +39,7 @@ __all__ = [
     "bad_input",
     "batching",
     "contrib",
+    "dequeue_numbers",
     "epochs_and_files",
     "habits",
     "input_producers",
