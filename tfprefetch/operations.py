@@ -7,7 +7,7 @@ on the batch itself. For the rest, and for all that has side effects, `why_not` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -39,6 +39,8 @@ class Part:
 _READ_ONLY = frozenset(
     {
         "Assert",
+        "CheckNumerics",
+        "CheckNumericsV2",
         "LookupTableFind",
         "LookupTableFindV2",
         "LookupTableSizeV2",
@@ -65,6 +67,10 @@ _MISLEADING = {
     "UnsortedSegmentProd": _SEGMENTS,
     "UnsortedSegmentSum": _SEGMENTS,
 }
+
+
+_EFFECT = "it may have side effects"
+_CHANGE = "it may change a variable"
 
 
 def is_random(operation: tf.Operation) -> bool:
@@ -95,9 +101,9 @@ def why_not(node: Node) -> str | None:
     if node.type in _MISLEADING:
         return _MISLEADING[node.type]
     if operation.op_def.is_stateful and not is_random(operation) and node.type not in _READ_ONLY:
-        return "it may have side effects"
+        return _EFFECT
     if any(argument.is_ref for argument in operation.op_def.input_arg):
-        return "it may change a variable" if node.type != "RefSwitch" else None
+        return _CHANGE if node.type != "RefSwitch" else None
     if any(tensor.dtype == tf.variant for tensor in operation.outputs):
         return "it makes a list or another variant"
     if node.type.startswith("Stateless") and "Random" in node.type:
@@ -107,6 +113,17 @@ def why_not(node: Node) -> str | None:
     if node.type in ("Merge", "RefMerge") and operation.outputs[1].consumers():
         return "it asks which branch ran"
     return None
+
+
+def effects_of(reasons: Mapping[str, str]) -> set[str]:
+    """Of the nodes with these reasons why not: those that change something."""
+    return {name for name, reason in reasons.items() if reason in (_EFFECT, _CHANGE)}
+
+
+def reads_state(node: Node) -> bool:
+    """Whether what it gives depends on when it runs: a variable's value, a table's."""
+    inside = (inner for branch in node.branches or () for inner in branch.nodes)
+    return (node.type in _READ_ONLY and node.type != "Assert") or any(map(reads_state, inside))
 
 
 def _why_not_parse(operation: tf.Operation) -> str | None:
@@ -223,10 +240,15 @@ def _contrast(node: Node, parts: Sequence[Part], size: tf.Tensor) -> list[tf.Ten
 def _slice(node: Node, parts: Sequence[Part], size: tf.Tensor) -> list[tf.Tensor] | None:
     """A part of every example, of the same size, but somewhere else in each: a crop."""
     value, begin, extent = parts
-    extents = tf.get_static_value(extent.tensor)
     if not begin.is_stacked:
         return None  # the converter of vectorized_map is good at these
-    result = value.tensor
+    result, extents = value.tensor, tf.get_static_value(extent.tensor)
+    promised = node.shape(node.outputs[0])
+    if extents is None and promised.is_fully_defined() and not extent.is_stacked:
+        extents = promised.as_list()
+        as_promised = tf.reduce_all(tf.equal(extent.tensor, extents))
+        with tf.control_dependencies([tf.debugging.Assert(as_promised, ["another size"])]):
+            result = tf.identity(result)
     if not value.is_stacked or extents is None or result.shape.rank is None:
         raise NotOnBatches({node.name: "its size is not known beforehand"})
     dimensions = result.shape.as_list()[1:]

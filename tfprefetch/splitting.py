@@ -22,7 +22,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfprefetch.function_graph import Body, Node, ancestors, flatten, import_nodes
-from tfprefetch.operations import NotOnBatches, Part, is_random, why_not
+from tfprefetch.operations import NotOnBatches, Part, effects_of, is_random, reads_state, why_not
 from tfprefetch.twins import draws_with_seed, merge_twins
 from tfprefetch.whole_batches import branch_contexts, context_of, run_on_batch
 
@@ -120,11 +120,12 @@ class _Splitting:
 
     def __init__(self, function: Any, in_sequence: bool) -> None:
         self.in_sequence = in_sequence
+        self.reasons: dict[str, str] = {}
         graph = function.graph
         self.library = graph.as_graph_def().library
         self.captured = tuple(function.captured_inputs)
         body = flatten(graph, function.outputs)
-        self.body, self.is_sequential = merge_twins(body)
+        self.body, self.is_sequential = merge_twins(body, self.library)
         self.has_twins = len(self.body.nodes) < len(body.nodes)
         number = len(body.inputs) - len(self.captured)
         self.arguments, self.captured_names = body.inputs[:number], body.inputs[number:]
@@ -142,6 +143,8 @@ class _Splitting:
             return self.nothing({"random operations": why})
         reasons = {node.name: self._why_not(node) for node in self.body.nodes}
         reasons = {name: reason for name, reason in reasons.items() if reason}
+        reasons |= self._turns(effects_of(reasons))
+        self.reasons = reasons
         while True:
             hard = {*reasons, *self._dragged_along(set())}
             found = self._cut(self._single(hard), reasons)
@@ -164,6 +167,16 @@ class _Splitting:
         if self.in_sequence and draws_with_seed(node):
             return "it has a seed, and on batches it would draw other numbers"
         return why_not(node)
+
+    def _turns(self, effects: set[str]) -> dict[str, str]:
+        """What takes turns with these nodes, which change something, and why."""
+        return {
+            node.name: "what it reads may change from example to example"
+            for node in self.body.nodes
+            if node.name not in effects
+            and effects
+            and (reads_state(node) or not effects.isdisjoint(node.waits_for))
+        }
 
     def nothing(self, reasons: Mapping[str, str]) -> Split:
         """All of it on single examples, for these reasons."""
@@ -231,7 +244,7 @@ class _Splitting:
                 and not node.waits_for
                 and node.branches is None
                 and not is_random(node.operation)
-                and why_not(node) is None
+                and node.name not in self.reasons
             ):
                 found.add(node.name)
                 known.update(node.outputs)

@@ -17,7 +17,7 @@ import tensorflow as tf
 from tfprefetch.splitting import Split, split_function
 
 # Operations with a state whose errors are never OutOfRangeError.
-_NEVER_ENDS = re.compile("Assert|Random|Variable|VarHandle|LookupTable|HashTable|Multinomial")
+_NEVER_ENDS = re.compile("Assert|Check|Random|Variable|VarHandle|LookupTable|HashTable|Multinomial")
 
 
 @dataclass(frozen=True, eq=False)

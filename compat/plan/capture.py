@@ -23,7 +23,21 @@ import tensorflow as tf
 _REF_VARIABLES = frozenset({"Variable", "VariableV2"})
 _LOOPS = frozenset({"Enter", "RefEnter", "Exit", "RefExit", "NextIteration", "RefNextIteration"})
 # Stateful only in name: running these in any order, or in parallel, gives the same elements.
-_HARMLESS = frozenset({"Assert", "Print", "PrintV2", "ReadVariableOp", *_REF_VARIABLES})
+_HARMLESS = frozenset(
+    {
+        "Assert",
+        "CheckNumerics",
+        "CheckNumericsV2",
+        "LookupTableFind",
+        "LookupTableFindV2",
+        "LookupTableSize",
+        "LookupTableSizeV2",
+        "Print",
+        "PrintV2",
+        "ReadVariableOp",
+        *_REF_VARIABLES,
+    }
+)
 # TF1's control flow: which of these ops run is decided while they run.
 _BRANCHES = frozenset({"Switch", "RefSwitch", *_LOOPS})
 # What hands a handle on, as `tf.cond` does, or makes one anew for every element.
