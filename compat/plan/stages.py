@@ -93,17 +93,16 @@ class MapAndBatch(Stage):
         return None if in_sequence else tf.data.AUTOTUNE
 
     def build(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        batches = dataset.apply(
-            tfprefetch.map_and_batch(
-                _flattened(self.subgraph),
-                self.batch_size,
-                drop_remainder=self.drop_remainder,
-                num_parallel_calls=self._parallel_calls,
-                shuffle_buffer_size=self.shuffle_buffer_size,
-                seed=self.seed,
-                vectorize=self.vectorize,
-            )
+        map_and_batch = tfprefetch.map_and_batch(
+            _flattened(self.subgraph),
+            self.batch_size,
+            drop_remainder=self.drop_remainder,
+            num_parallel_calls=self._parallel_calls,
+            shuffle_buffer_size=self.shuffle_buffer_size,
+            seed=self.seed,
+            vectorize=self.vectorize,
         )
+        batches = map_and_batch(dataset)  # `apply` of a TF1 dataset would wrap what has the note
         self.details[:] = note_of(batches).details
         return batches
 
