@@ -148,6 +148,9 @@ class Blame:
                     session.run(step)
         except (tf.errors.InvalidArgumentError, tf.errors.UnknownError) as error:
             return _WHERE_TENSORFLOW_WAS.sub("", error.message)
+        except UnicodeDecodeError as error:  # TensorFlow quotes bytes that are no text
+            text = bytes(error.object).decode("utf-8", "replace")
+            return _WHERE_TENSORFLOW_WAS.sub("", text)
         except tf.errors.OpError:
             return ""
         except Exception:

@@ -32,6 +32,7 @@ _BLOCK_BYTES = 1 << 20
 _RECORD_FRAME_BYTES = 16  # a TFRecord's length, two checksums
 _MISSING = -2  # the file cannot be opened: TensorFlow says why
 _UNKNOWN = -1
+_LOOK_AFTER = 1000  # blocks, or failures in a row, after which a look whether the file still opens
 _ENDLESS = np.iinfo(np.int64).max
 
 KINDS = ("tfrecord", "text", "fixed", "whole")
@@ -143,16 +144,27 @@ class Reading:
         # Every block that is asked for uses up a number, also one that fails: a gap in the
         # numbers is how the two marks at the end (empty blocks) learn of an error.
         marks = tf.data.Dataset.from_tensors(tf.zeros([0], tf.string)).repeat(2)
-        numbered = tf.data.Dataset.zip(
-            (
-                tf.data.Dataset.range(_ENDLESS),
-                records.batch(block_records).concatenate(marks),
+        # A file that does not open (any more) fails for ever: the numbers end, and the marks are
+        # missed at the very end.
+        numbers = tf.data.Dataset.range(_ENDLESS).take_while(
+            lambda number: tf.cond(
+                tf.equal(number % _LOOK_AFTER, _LOOK_AFTER - 1),
+                lambda: _is_readable(path),
+                lambda: tf.constant(True),
             )
-        ).ignore_errors()
+        )
+        blocks = records.batch(block_records).concatenate(marks)
+        numbered = tf.data.Dataset.zip((numbers, blocks)).ignore_errors()
+        nothing = (tf.constant(_MISSING, tf.int64), tf.zeros([0], tf.string))
+        numbered = numbered.concatenate(tf.data.Dataset.from_tensors(nothing))
 
         def follow(state: Any, numbered_block: Any) -> tuple[Any, Any]:
             number, block = numbered_block
             expected, seen, offset, failed_before, marked_before = state
+            is_lost = tf.logical_and(tf.equal(number, _MISSING), tf.logical_not(marked_before))
+            gone = tf.strings.join([path, " can no longer be opened: it is gone, or not readable"])
+            with tf.control_dependencies([tf.debugging.Assert(tf.logical_not(is_lost), [gone])]):
+                block = tf.identity(block)
             failed = tf.logical_or(failed_before, number > expected)
             marked = tf.equal(tf.size(block), 0)
             # Behind the last record the file must be at its end.
@@ -264,6 +276,18 @@ class Reading:
         damage = tf.ensure_shape(damage, [])
         with tf.control_dependencies([tf.debugging.Assert(tf.equal(damage, ""), [damage])]):
             return tf.ensure_shape(records, [None])
+
+
+def _is_readable(path: tf.Tensor) -> tf.Tensor:
+    def look(path: bytes) -> np.bool_:
+        try:
+            with tf.io.gfile.GFile(path.decode("utf-8", "surrogateescape"), "rb") as file:
+                file.read(1)
+            return np.bool_(True)
+        except tf.errors.OpError:
+            return np.bool_(False)
+
+    return tf.ensure_shape(tf.numpy_function(look, [path], tf.bool, stateful=False), [])
 
 
 def _join(path: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
