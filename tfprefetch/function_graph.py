@@ -121,13 +121,13 @@ def import_nodes(
     values: Mapping[str, tf.Tensor],
     wanted: Sequence[str],
     library: Any = None,
-) -> list[tf.Tensor]:
+) -> list[Any]:
     """Copies `nodes` into the default graph.
 
     Args:
         nodes: in any order.
         values: what stands for the values that come from elsewhere.
-        wanted: the names of the values to return.
+        wanted: the names of the values to return, or of nodes, for their operations.
         library: the functions that the nodes call, as in a GraphDef.
     """
     graph_def = tf.compat.v1.GraphDef()
@@ -145,7 +145,7 @@ def import_nodes(
         needed.update(node.inputs)
     if library is not None:
         graph_def.library.CopyFrom(library)
-    made = [name for name in wanted if name.rpartition(":")[0] in inside]
+    made = [name for name in wanted if name.partition(":")[0] in inside]
     imported = tf.compat.v1.import_graph_def(
         graph_def,
         # Entries that no node reads are errors.

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import functools
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfprefetch.function_graph import Body, Node, ancestors, flatten, import_nodes
+from tfprefetch.copies import FunctionCopy
+from tfprefetch.function_graph import Body, Node, ancestors, flatten
 from tfprefetch.operations import NotOnBatches, Part, effects_of, is_random, reads_state, why_not
 from tfprefetch.twins import draws_with_seed, merge_twins
 from tfprefetch.whole_batches import branch_contexts, context_of, run_on_batch
@@ -42,10 +42,10 @@ class Split:
         single: None if everything runs on batches.
         batched: None if nothing does.
         reasons: why operations run example by example, by their type.
-        has_twins: whether random operations were merged (`single` or `batched` have them as one).
         is_sequential: whether the calls of the function have to come one after another, so that
             random operations with equal seeds agree.
         specs: of the examples that `batched` gets.
+        results: specs of the function's results.
         library: the functions that the nodes call.
         captured: what stands outside of the function: variables, tables, constants.
     """
@@ -53,39 +53,31 @@ class Split:
     single: Body | None
     batched: Body | None
     reasons: Mapping[str, str]
-    has_twins: bool
     is_sequential: bool
     specs: tuple[tf.TensorSpec, ...]
+    results: tuple[tf.TensorSpec, ...]
     library: Any
     captured: tuple[Any, ...]
 
     def run_single(self, *arguments: tf.Tensor) -> list[tf.Tensor]:
         """The first part, on one example."""
-        body = self.single
-        values = dict(zip(body.inputs, [*arguments, *self._captured()], strict=True))
-        return import_nodes(body.nodes, values, body.outputs, self.library)
+        specs = self.specs if self.batched is not None else self.results
+        return self._copy(self.single, specs)(*arguments)
 
     def run_batched(self, *batches: tf.Tensor) -> list[tf.Tensor]:
         """The second part, on a batch of what the first one gives; [batch, ...] each."""
         parts = [Part(batch, True) for batch in batches]
-        parts += [Part(tensor, False) for tensor in self._captured()]
+        graph = tf.compat.v1.get_default_graph()
+        parts += [Part(graph.capture(tensor), False) for tensor in self.captured]
         return run_on_batch(self.batched, parts, tf.shape(batches[0])[0])
-
-    @functools.cached_property
-    def batched_function(self) -> Any:
-        """`run_batched`, traced once."""
-        return tf.function(self.run_batched, autograph=False)
 
     def run_rest(self, *values: tf.Tensor) -> list[tf.Tensor]:
         """What `run_batched` does, for one example alone."""
-        body = self.batched
-        named = dict(zip(body.inputs, [*values, *self._captured()], strict=True))
-        results = import_nodes(body.nodes, named, body.outputs, self.library)
-        return [tf.identity(result) for result in results]
+        return self._copy(self.batched, self.results)(*values)
 
-    def _captured(self) -> list[tf.Tensor]:
-        graph = tf.compat.v1.get_default_graph()
-        return [graph.capture(tensor) for tensor in self.captured]
+    def _copy(self, body: Body, results: Sequence[tf.TensorSpec]) -> FunctionCopy:
+        shapes = tuple(spec.shape for spec in results)
+        return FunctionCopy(body, self.library, self.captured, shapes)
 
     def lines(self) -> list[str]:
         """What runs how, for people."""
@@ -126,7 +118,6 @@ class _Splitting:
         self.captured = tuple(function.captured_inputs)
         body = flatten(graph, function.outputs)
         self.body, self.is_sequential = merge_twins(body, self.library)
-        self.has_twins = len(self.body.nodes) < len(body.nodes)
         number = len(body.inputs) - len(self.captured)
         self.arguments, self.captured_names = body.inputs[:number], body.inputs[number:]
         self.contexts = branch_contexts(self.body)
@@ -193,9 +184,9 @@ class _Splitting:
             single,
             batched,
             reasons,
-            self.has_twins,
             self.is_sequential,
             specs,
+            tuple(self.specs[name] for name in self.body.outputs),
             self.library,
             self.captured,
         )
@@ -302,7 +293,7 @@ class _Splitting:
 def _try(split: Split) -> None:
     specs = [tf.TensorSpec([None, *spec.shape], spec.dtype) for spec in split.specs]
     with _silence():
-        split.batched_function.get_concrete_function(*specs)
+        tf.function(split.run_batched, autograph=False).get_concrete_function(*specs)
 
 
 @contextlib.contextmanager

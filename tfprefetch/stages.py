@@ -14,10 +14,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfprefetch.splitting import Split, split_function
+from tfprefetch.copies import FunctionCopy
+from tfprefetch.splitting import split_function
 
 # Operations with a state whose errors are never OutOfRangeError.
 _NEVER_ENDS = re.compile("Assert|Check|Random|Variable|VarHandle|LookupTable|HashTable|Multinomial")
+
+_plain = tf.autograph.experimental.do_not_convert
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +92,7 @@ class Stages:
             if vectorize is True:
                 raise ValueError(f"vectorize=True, but not everything can: {obstacle}")
             reason = f"example by example, because {obstacle}"
+            whole = _copied(concrete) or whole
             return cls(whole, spec, may_end, None, None, None, False, (reason,))
         split = split_function(concrete, vectorize, in_sequence)
         if vectorize is True and split.single is not None:
@@ -97,48 +101,28 @@ class Stages:
                 "vectorize=True, but not everything in map_func can run on whole batches "
                 f'({"; ".join(reasons)}): leave it at "auto"'
             )
-        return cls._in_stages(whole, arguments, spec, may_end, split)
 
-    @classmethod
-    def _in_stages(
-        cls,
-        whole: Callable[..., Any],
-        arguments: Any,
-        spec: Any,
-        may_end: bool,
-        split: Split,
-    ) -> Stages:
         def pack(results: list[tf.Tensor]) -> Any:
             return tf.nest.pack_sequence_as(spec, results)
 
+        @_plain
         def single(*element: Any) -> Any:
             results = split.run_single(*tf.nest.flatten(element))
             return tuple(results) if split.batched is not None else pack(results)
 
+        @_plain
         def batched(*batches: Any) -> Any:
-            return pack(split.batched_function(*tf.nest.flatten(batches)))
+            return pack(split.run_batched(*tf.nest.flatten(batches)))
 
+        @_plain
         def rest(*values: Any) -> Any:
             return pack(split.run_rest(*tf.nest.flatten(values)))
 
-        def function(python_function: Callable[..., Any], wanted: object = True) -> Any:
-            return tf.function(python_function, autograph=False) if wanted else None
-
         lines = tuple(split.lines())
         if split.batched is None:
-            if split.has_twins:
-                whole = function(single)
-            return cls(whole, spec, may_end, None, None, None, split.is_sequential, lines)
-        return cls(
-            whole,
-            spec,
-            may_end,
-            function(single, split.single is not None),
-            function(batched),
-            function(rest),
-            False,
-            lines,
-        )
+            return cls(single, spec, may_end, None, None, None, split.is_sequential, lines)
+        first = single if split.single is not None else None
+        return cls(_copied(concrete), spec, may_end, first, batched, rest, False, lines)
 
     def singly(self) -> Stages:
         """The same, example by example, from where `batched` begins."""
@@ -148,6 +132,21 @@ class Stages:
     def has_fixed_shapes(self) -> bool:
         """Whether all results have the same shape, whatever the examples are."""
         return all(part.shape.is_fully_defined() for part in tf.nest.flatten(self.element_spec))
+
+
+def _copied(function: Any) -> Callable[..., Any] | None:
+    """What a concrete function does, without a call; None where its result cannot be rebuilt."""
+    structure = function.structured_outputs
+    if len(tf.nest.flatten(structure, expand_composites=True)) != len(function.outputs):
+        return None
+    copy = FunctionCopy.of(function)
+
+    @_plain
+    def call(*element: Any) -> Any:
+        results = copy(*tf.nest.flatten(element, expand_composites=True))
+        return tf.nest.pack_sequence_as(structure, results, expand_composites=True)
+
+    return call
 
 
 def _obstacle(arguments: Any, spec: Any, function: Any) -> str | None:

@@ -2,27 +2,20 @@
 
     run_on_batch(body, batches)       # body: see tfprefetch.function_graph
 
-The nodes are taken in turns: what is the same for all examples runs once, what has a version for
-batches runs on the batch (`operations.DIRECT`), and what lies in between goes, as much of it at a
-time as possible, through `tf.vectorized_map`.
+The nodes are taken in turns: what is the same for all examples runs once, what has a version of
+ours runs on the batch (`tfprefetch.batch_versions`), and what lies in between goes, as much of it
+at a time as possible, through `tf.vectorized_map`.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
+from tfprefetch.batch_versions import DIRECT, select
 from tfprefetch.function_graph import Body, Node, import_nodes
-from tfprefetch.operations import (
-    DIRECT,
-    NotOnBatches,
-    Part,
-    is_random,
-    select,
-    why_not,
-)
+from tfprefetch.operations import NotOnBatches, Part, is_random, why_not
 
 Contexts = dict[str, frozenset[tuple[str, bool]]]
 
@@ -84,7 +77,13 @@ class _Conversion:
         return self.checks
 
     def _is_ready(self, node: Node) -> bool:
-        return all(value in self.values for value in node.inputs)
+        asked = [*node.inputs]
+        if node.type in ("Merge", "RefMerge"):
+            chosen = merged_condition(node, self.contexts)
+            asked += chosen[:1] if chosen else ()
+        elif node.type == "Assert":
+            asked += [condition for condition, _ in self.contexts.get(node.name, ())]
+        return all(value in self.values for value in asked)
 
     def _run_what_is_the_same_for_all(self, waiting: list[Node]) -> list[Node]:
         same: dict[str, Node] = {}
@@ -133,7 +132,7 @@ class _Conversion:
             elif node.type == "NoOp":
                 continue
             elif node.type in DIRECT:
-                results = DIRECT[node.type](node, parts, self.size)
+                results = self._direct(node, parts)
             else:
                 results = None
             if results is None:
@@ -142,6 +141,14 @@ class _Conversion:
             for value, result in zip(node.outputs, results, strict=False):
                 self.values[value] = result if isinstance(result, Part) else Part(result, True)
         return rest
+
+    def _direct(self, node: Node, parts: Sequence[Part]) -> list[tf.Tensor | Part] | None:
+        try:
+            return DIRECT[node.type](node, parts, self.size)
+        except NotOnBatches:
+            raise
+        except Exception as error:  # of an unknown rank, for instance
+            raise NotOnBatches({node.name: _short(error)}) from error
 
     def _run_vectorized(self, waiting: list[Node]) -> list[Node]:
         segment: dict[str, Node] = {}
@@ -163,6 +170,8 @@ class _Conversion:
     def _vectorize(self, segment: list[Node], rest: list[Node]) -> None:
         made = {value for node in segment for value in node.outputs}
         read = {value for node in rest for value in node.inputs} | set(self.body.outputs)
+        # What TF1's conditionals go by is read by way of an Identity, but asked for by name.
+        read |= {condition for met in self.contexts.values() for condition, _ in met}
         wanted = sorted(made & read)
         if not wanted:
             return
@@ -297,7 +306,6 @@ def _are_equal(one: tf.TensorShape, other: tf.TensorShape) -> bool:
     return one.is_fully_defined() and other.is_fully_defined() and one.as_list() == other.as_list()
 
 
-@functools.cache
 def _short(error: Exception) -> str:
     """The first line of what a converter says, in plain words where TensorFlow's are not."""
     if isinstance(error, TypeError) and error.__context__ is not None:

@@ -258,7 +258,6 @@ def with_check(number):
         return tf.identity(number)
 
 
-@pytest.mark.xfail(reason="map_and_batch calls a tf.function, and tf.data takes that for stateful")
 @pytest.mark.parametrize("num_parallel_calls", [None, 2])
 def test_functions_that_a_plain_map_can_save(tmp_path, num_parallel_calls):
     table, look_up = with_table()
