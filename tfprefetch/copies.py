@@ -17,7 +17,6 @@ import tensorflow as tf
 
 from tfprefetch.function_graph import Body, flatten, import_nodes
 from tfprefetch.whole_batches import branch_contexts
-from tfprefetch.whole_batches import branch_contexts
 
 _TF1_BRANCHES = frozenset({"Switch", "RefSwitch"})
 
