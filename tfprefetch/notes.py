@@ -42,4 +42,6 @@ def add_note(dataset: tf.data.Dataset, note: Note) -> tf.data.Dataset:
 
 def note_of(dataset: tf.data.Dataset) -> Note | None:
     """The note on `dataset`; None for one that has none."""
-    return getattr(dataset, _ATTRIBUTE, None)
+    # TF1's datasets wrap what `apply` returns, and TensorFlow has no public way to what is inside.
+    wrapped = getattr(dataset, "_dataset", None)
+    return getattr(dataset, _ATTRIBUTE, getattr(wrapped, _ATTRIBUTE, None))

@@ -424,3 +424,9 @@ def test_from_files_of_names_that_come_later():
         names = tf.compat.v1.placeholder(tf.string, [None])
         found = lines(tfprefetch.from_files(names, "text"))
         assert found[0] == "from_files: text, a tensor of names string[]"
+
+
+def test_notes_are_seen_through_the_wrapping_of_tf1s_datasets():
+    dataset = tf.compat.v1.data.Dataset.range(4)
+    batches = dataset.apply(tfprefetch.map_and_batch(lambda number: number * 2, 2))
+    assert "on whole batches: Mul" in tfprefetch.describe(batches)
