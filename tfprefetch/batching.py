@@ -23,8 +23,8 @@ _BLOCK_ELEMENTS = 128  # a block costs some 0.3 ms, an element some 0.01 ms
 _BLOCK_BYTES = 4 << 20
 _BLOCK_ELEMENTS_OF_UNKNOWN_SIZE = 32
 # On whole batches an element costs a microsecond: a block has to be larger to be worth its cost.
-_WHOLE_BLOCK_BATCHES = 8
-_WHOLE_BLOCK_ELEMENTS = 1024
+_WHOLE_BLOCK_BATCHES = 16
+_WHOLE_BLOCK_ELEMENTS = 2048
 _FEWEST_WHOLE_BLOCK_ELEMENTS = 32
 
 # Autograph is for the user's functions; it takes a while, and ours need no conversion.
@@ -98,7 +98,7 @@ def map_and_batch(
     operations draw from the same distribution, those with equal seeds the same numbers as each
     other.
 
-    Elements are read ahead in blocks, of up to 8 batches (1,024 elements, results of 4 MiB) where
+    Elements are read ahead in blocks, of up to 16 batches (2,048 elements, results of 4 MiB) where
     all runs on whole batches, and of up to one batch where not; one block per parallel call.
 
     An error in `map_func` becomes an InvalidArgumentError that names the element (see
