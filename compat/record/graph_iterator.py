@@ -62,15 +62,21 @@ class GraphIterator:
         return tf.raw_ops.MakeIterator(dataset=variant, iterator=self.handle)
 
 
-def wait_for(flag: Flag, message: str) -> tf.Operation:
-    """An op that passes once `flag` is up; fails with `message` if that does not happen in time.
+def wait_for(flag: Flag, under_way: Flag, message: str) -> tf.Operation:
+    """An op that passes once `flag` is up; fails with `message` if nobody sets about it in time.
 
     TF1 waited for ever. The wait is made of ops, not of Python, so that it also works in a graph
     that was exported and imported elsewhere.
+
+    Args:
+      flag: what to wait for.
+      under_way: up as soon as somebody is about to raise `flag`, however long that takes.
+      message: what the error says.
     """
 
     def must_wait(deadline: tf.Tensor) -> tf.Tensor:
-        return tf.logical_and(tf.logical_not(flag.is_up()), tf.timestamp() < deadline)
+        may_come = tf.logical_or(under_way.is_up(), tf.timestamp() < deadline)
+        return tf.logical_and(tf.logical_not(flag.is_up()), may_come)
 
     def wait() -> tf.Operation:
         # One op, not the many of tf.while_loop: skipping it costs nothing at every read.

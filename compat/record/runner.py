@@ -124,6 +124,8 @@ class InputRunner(tf.compat.v1.train.QueueRunner):
 
     def _start(self, sess: tf.compat.v1.Session, coord: tf.train.Coordinator | None = None) -> None:
         try:
+            # Who reads meanwhile, a thread that writes summaries for instance, shall be patient.
+            sess.run([source.starting for source in self._sources])
             sess.run([source.start for source in self._sources])
         except Exception as error:
             self._exceptions_raised.append(error)

@@ -199,8 +199,11 @@ class Source:
                 self.specs, scope if names_iterator else "iterator", shared_name or ""
             )
             self._started = Flag(f"{shared_name or self.name}/started")
+            starting = Flag(f"{shared_name or self.name}/starting")
+            self.starting = starting.up()
             self.gate = wait_for(
                 self._started,
+                starting,
                 f"{function_name} of {self.line} has not been started in this session: call "
                 "tf.train.start_queue_runners(sess=sess) after creating the session and before "
                 "reading",

@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 import compat
+from compat.record import graph_iterator
 
 v1 = tf.compat.v1
 
@@ -133,6 +134,36 @@ def test_a_read_waits_for_a_start_in_another_thread(session):
     reading.set()
     assert session.run(result).tolist() == [0, 1]
     thread.join()
+
+
+def test_a_read_is_patient_while_a_slow_start_is_under_way(session, monkeypatch):
+    monkeypatch.setattr(graph_iterator, "_START_TIMEOUT_SECONDS", 0.1)
+    number = numbers()
+    (runner,) = v1.get_collection(v1.GraphKeys.QUEUE_RUNNERS)
+    under_way, go_on = threading.Event(), threading.Event()
+
+    class SlowSession:
+        graph = session.graph
+
+        def run(self, fetches):
+            if fetches == [source.start for source in runner._sources]:
+                under_way.set()
+                go_on.wait()
+            return session.run(fetches)
+
+    starting = threading.Thread(
+        target=runner.create_threads, args=(SlowSession(),), kwargs={"start": True}
+    )
+    starting.start()
+    under_way.wait()
+    delivered = []
+    reading = threading.Thread(target=lambda: delivered.append(session.run(number)))
+    reading.start()
+    reading.join(1.0)  # ten times as long as it would wait for a start that nobody is about to make
+    go_on.set()
+    reading.join()
+    starting.join()
+    assert delivered == [0]
 
 
 def batch_that_cannot_start():
