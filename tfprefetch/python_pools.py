@@ -1,0 +1,213 @@
+"""Workers that call `load`: threads, or processes.
+
+    with ThreadPool(work, workers=2) as pool:  # or ProcessPool(work, workers=2, most_held=8)
+        pool.submit(0, ["a.wav"])
+        pool.submit(1, ["b.wav"])
+        pool.wait()  # (0, <arrays or LoadFailure>), or number 1, whichever is there first
+
+A pool is used by one thread at a time, and has no thread of its own in between: replies are
+received where they are waited for. So a Python loop in the program does not lose time to it.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import multiprocessing
+import multiprocessing.connection
+import queue
+import signal
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tfprefetch.python_worker import READY, receive, serve
+from tfprefetch.shared_blocks import ReadBlocks
+
+Work = Callable[[Sequence[Any]], Any]  # from the items of a task to its result
+
+
+class WorkerDied(RuntimeError):
+    """A worker process ended before its work was done.
+
+    Attributes:
+        number: the task it was at; None if it died before it began.
+    """
+
+    def __init__(self, number: int | None, message: str) -> None:
+        super().__init__(number, message)
+        self.number = number
+
+    def __str__(self) -> str:
+        return self.args[1]
+
+
+class ThreadPool:
+    """Calls `work` in threads."""
+
+    def __init__(self, work: Work, workers: int) -> None:
+        self._tasks: queue.SimpleQueue = queue.SimpleQueue()
+        self._results: queue.SimpleQueue = queue.SimpleQueue()
+        self._is_closed = threading.Event()
+        self._close = weakref.finalize(self, _end_threads, self._tasks, self._is_closed, workers)
+        self._close.atexit = False
+        for position in range(workers):
+            # Daemons, because nobody wants to wait for `load` when the program ends.
+            threading.Thread(
+                target=_work_on,
+                args=(work, self._tasks, self._results, self._is_closed),
+                name=f"tfprefetch-load-{position}",
+                daemon=True,
+            ).start()
+
+    def submit(self, number: int, items: Sequence[Any]) -> None:
+        """Has the items loaded; `wait` delivers the result under this number."""
+        self._tasks.put((number, items))
+
+    def wait(self) -> tuple[int, Any]:
+        """Any task's number and its result, once there is one."""
+        return self._results.get()
+
+    def close(self) -> None:
+        """Ends the threads once they have done what they are at; does not wait for it."""
+        self._close()
+
+
+def _work_on(
+    work: Work, tasks: queue.SimpleQueue, results: queue.SimpleQueue, is_closed: threading.Event
+) -> None:
+    while (task := tasks.get()) is not None and not is_closed.is_set():
+        number, items = task
+        results.put((number, work(items)))
+        del task, items  # not kept while waiting for the next
+
+
+def _end_threads(tasks: queue.SimpleQueue, is_closed: threading.Event, workers: int) -> None:
+    is_closed.set()
+    for _ in range(workers):
+        tasks.put(None)
+
+
+class ProcessPool:
+    """Calls `work` in processes.
+
+    Args:
+        work: must be picklable.
+        workers: how many processes.
+        most_held: how many results may be in use at a time before they are copied, per worker.
+    """
+
+    def __init__(self, work: Work, workers: int, most_held: int) -> None:
+        # Not fork: TensorFlow's threads, and what locks they hold, do not survive it.
+        context = multiprocessing.get_context("spawn")
+        self._workers: list[_Worker] = []
+        self._ready: collections.deque[tuple[int, Any]] = collections.deque()
+        self._close = weakref.finalize(self, _close, self._workers)
+        try:
+            for position in range(workers):
+                self._workers.append(_Worker(context, work, most_held, position))
+        except BaseException:
+            self.close()
+            raise
+
+    def submit(self, number: int, items: Sequence[Any]) -> None:
+        """Has the items loaded; `wait` delivers the result under this number.
+
+        Raises:
+            WorkerDied: a worker is gone.
+        """
+        worker = min(self._workers, key=lambda worker: len(worker.numbers))
+        worker.send(number, items)
+
+    def wait(self) -> tuple[int, Any]:
+        """Any task's number and its result, once there is one.
+
+        Raises:
+            WorkerDied: a worker is gone.
+        """
+        while not self._ready:
+            waiting: dict[Any, _Worker] = {}
+            for worker in self._workers:
+                waiting[worker.connection] = worker
+                waiting[worker.process.sentinel] = worker
+            for ready in multiprocessing.connection.wait(list(waiting)):
+                worker = waiting[ready]
+                if ready is worker.connection:
+                    number, outcome = worker.receive()
+                    if number != READY:
+                        self._ready.append((number, outcome))
+                elif not worker.connection.poll():  # what it sent before it ended is good
+                    raise worker.death()
+        return self._ready.popleft()
+
+    def close(self) -> None:
+        """Ends the processes, also in the middle of their work."""
+        self._close()
+
+
+class _Worker:
+    """One process, and the tasks it has."""
+
+    def __init__(self, context: Any, work: Work, most_held: int, position: int) -> None:
+        self.numbers: collections.deque[int] = collections.deque()
+        self._blocks = ReadBlocks(most_held)
+        self.connection, others_end = context.Pipe()
+        self.process = context.Process(
+            target=serve, args=(others_end, work), name=f"tfprefetch-load-{position}", daemon=True
+        )
+        try:
+            self.process.start()
+        finally:
+            others_end.close()  # so that the worker's end is seen here
+        self._is_ready = False
+
+    def send(self, number: int, items: Sequence[Any]) -> None:
+        self.numbers.append(number)
+        try:
+            self.connection.send((number, items, self._blocks.released()))
+        except ConnectionError:
+            raise self.death() from None
+
+    def receive(self) -> tuple[int, Any]:
+        try:
+            number, outcome = receive(self.connection, self._blocks)
+        except (EOFError, ConnectionError):
+            raise self.death() from None
+        if number == READY:
+            self._is_ready = True
+        else:
+            self.numbers.remove(number)
+        return number, outcome
+
+    def death(self) -> WorkerDied:
+        self.process.join(5.0)
+        code = self.process.exitcode
+        how = f"exit code {code}"
+        if code is not None and code < 0:
+            with contextlib.suppress(ValueError):
+                how = f"signal {signal.Signals(-code).name}"
+            if code == -signal.SIGKILL:
+                how += ", which is what the system sends when memory runs out"
+        if not self._is_ready:
+            return WorkerDied(
+                None,
+                f"a worker process ended while it started ({how}); what it printed on stderr says "
+                "why. Most often a module cannot be imported there, or the program has no "
+                '`if __name__ == "__main__":` around what starts it',
+            )
+        return WorkerDied(
+            self.numbers[0] if self.numbers else None, f"a worker process was ended ({how})"
+        )
+
+
+def _close(workers: list[_Worker]) -> None:
+    for worker in workers:
+        worker.connection.close()
+        worker.process.terminate()  # nothing of it is needed, and `load` may take its time
+    for worker in workers:
+        worker.process.join(2.0)
+        if worker.process.exitcode is None:  # it does not get to the signal, or ignores it
+            worker.process.kill()
+            worker.process.join()
+        worker.process.close()
