@@ -10,7 +10,7 @@ DEMO := $(VENV)/.installed-demo
 TEST := $(VENV)/.installed-test
 TF1 := $(VENV_TF1)/.installed
 
-.PHONY: demo test lint table goldens clean
+.PHONY: demo test lint table benchmarks goldens clean
 
 demo: $(DEMO)
 	$(BIN)/python examples/demo.py
@@ -25,6 +25,13 @@ lint: $(TEST)
 # The README's table of names, out of the registry that the code uses.
 table: $(TEST)
 	$(BIN)/python -m compat.table README.md
+
+# They need no extra; the demo's is the smaller one.
+benchmarks: $(DEMO)
+	$(BIN)/python benchmarks/small_records.py
+	$(BIN)/python benchmarks/fixed_records.py
+	$(BIN)/python benchmarks/raw_arrays.py
+	$(BIN)/python benchmarks/device_transfer.py
 
 # Asks the real TensorFlow 1.15.5 again, and fails where its answers differ from the committed ones.
 goldens: $(DEMO) $(TF1)

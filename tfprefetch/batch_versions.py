@@ -49,8 +49,8 @@ def _substr(node: Node, parts: Sequence[Part], size: tf.Tensor) -> list[tf.Tenso
     if position.is_stacked or length.is_stacked:
         if rank != position_rank:
             raise NotOnBatches({node.name: "its positions differ between examples"})
-        parts = [Part(_stacked(part, size), True) for part in parts]
-    return _run(node, [_stacked(text, size), *(part.tensor for part in parts[1:])])
+        parts = [Part(stacked(part, size), True) for part in parts]
+    return _run(node, [stacked(text, size), *(part.tensor for part in parts[1:])])
 
 
 def _squeeze(node: Node, parts: Sequence[Part], size: tf.Tensor) -> list[tf.Tensor]:
@@ -209,16 +209,16 @@ DIRECT: dict[str, _Direct] = {
 
 def select(condition: Part, then: Part, otherwise: Part, size: tf.Tensor) -> tf.Tensor:
     """For every example the one or the other value."""
-    mask = tf.cast(_stacked(condition, size), tf.bool)
+    mask = tf.cast(stacked(condition, size), tf.bool)
     # TF1's `where` takes whole rows, which is several times as fast as broadcasting the mask.
-    return tf.compat.v1.where(mask, _stacked(then, size), _stacked(otherwise, size))
+    return tf.compat.v1.where(mask, stacked(then, size), stacked(otherwise, size))
 
 
-def _stacked(part: Part, size: tf.Tensor) -> tf.Tensor:
+def stacked(part: Part, size: tf.Tensor) -> tf.Tensor:
     """A batch of the value, repeated if it is one for all."""
     if part.is_stacked:
         return part.tensor
-    repeats = tf.concat([[size], tf.ones([part.tensor.shape.rank], tf.int32)], 0)
+    repeats = tf.concat([[size], tf.ones_like(tf.shape(part.tensor))], 0)
     return tf.tile(part.tensor[None], repeats)
 
 

@@ -1,6 +1,6 @@
 """A traced function, copied into the function that uses it.
 
-    copy = FunctionCopy.of(concrete_function)
+    copy = FunctionCopy(body, library, captured, shapes)
     copy(*tensors)        # its operations again, in the default graph, on these tensors
 
 A call would do the same, but tf.data refuses to save pipelines that call a function with an
@@ -9,14 +9,17 @@ assertion or a table in it, and it does save those with the operations themselve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
-from tfprefetch.function_graph import Body, flatten, import_nodes
-from tfprefetch.whole_batches import branch_contexts
+from tfprefetch.function_graph import Body, flatten, import_nodes, library_of
+from tfprefetch.operations import Part
+from tfprefetch.whole_batches import branch_contexts, run_on_batch
 
 _TF1_BRANCHES = frozenset({"Switch", "RefSwitch"})
 
@@ -36,17 +39,6 @@ class FunctionCopy:
     library: Any
     captured: tuple[Any, ...]
     shapes: tuple[tf.TensorShape, ...]
-
-    @classmethod
-    def of(cls, function: Any) -> FunctionCopy:
-        """Of all that a concrete function does."""
-        graph = function.graph
-        return cls(
-            flatten(graph, function.outputs),
-            graph.as_graph_def().library,
-            tuple(function.captured_inputs),
-            tuple(tensor.shape for tensor in function.outputs),
-        )
 
     def __call__(self, *values: tf.Tensor) -> list[tf.Tensor]:
         """Copies the operations into the default graph, a function's body."""
@@ -74,3 +66,48 @@ class FunctionCopy:
         number = len(body.outputs)
         with tf.control_dependencies(elements[number:]):
             return [tf.identity(result) for result in elements[:number]]
+
+
+def convert_to_batches(
+    body: Body, captured: Sequence[Any], specs: Sequence[tf.TensorSpec]
+) -> FunctionCopy:
+    """The same for a whole batch; converted once, because that takes longer than copying.
+
+    Args:
+        body: what to do with one example.
+        captured: what stands outside of it, for its last inputs.
+        specs: of one example.
+
+    Raises:
+        NotOnBatches: an operation cannot run on a batch.
+    """
+
+    @tf.function(autograph=False)
+    def run(*batches: tf.Tensor) -> list[tf.Tensor]:
+        graph = tf.compat.v1.get_default_graph()
+        parts = [Part(batch, True) for batch in batches]
+        parts += [Part(graph.capture(tensor), False) for tensor in captured]
+        return run_on_batch(body, parts, tf.shape(batches[0])[0])
+
+    batch_specs = [tf.TensorSpec([None, *spec.shape], spec.dtype) for spec in specs]
+    with _silence():
+        function = run.get_concrete_function(*batch_specs)
+    converted = flatten(function.graph, function.outputs)
+    shapes = tuple(tensor.shape for tensor in function.outputs)
+    library = library_of(function.graph, converted)
+    return FunctionCopy(converted, library, tuple(function.captured_inputs), shapes)
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Converters log what they cannot do as errors; here it is an answer."""
+    logger = tf.get_logger()
+
+    def refuse(record: logging.LogRecord) -> bool:
+        return "pfor" not in record.getMessage()
+
+    logger.addFilter(refuse)
+    try:
+        yield
+    finally:
+        logger.removeFilter(refuse)

@@ -1,6 +1,6 @@
 """A traced function as a list of nodes: what `tfprefetch.whole_batches` reads and rearranges.
 
-    body = flatten(concrete_function)
+    body = flatten(function.graph, function.outputs)
     body.nodes            # the operations, those of called functions among them, in order
     body.outputs          # names of values, "node:0"
 
@@ -17,8 +17,12 @@ from typing import Any
 
 import tensorflow as tf
 
+# Larger ones are captured: they stand in memory once, however often a function is copied.
+LARGEST_CONSTANT = 1024  # elements
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 _CONDITIONALS = frozenset({"If", "StatelessIf"})
+# TF1's, where a node's place matters.
+_CONTROL_FLOW = frozenset({"Enter", "Merge", "RefEnter", "RefMerge", "RefSwitch", "Switch"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +104,52 @@ def flatten(graph: tf.Graph, outputs: Sequence[tf.Tensor]) -> Body:
     return _body(graph, outputs, "")
 
 
+def capture_constants(body: Body) -> tuple[Body, tuple[tf.Tensor, ...]]:
+    """Takes large constants out of a body, along with what is computed from constants alone.
+
+    Returns:
+        The body with an input more for each value that it took from there, and these values. In a
+        graph of TF1 it takes none: there, TensorFlow may crash where they are captured.
+    """
+    if not tf.executing_eagerly():
+        return body, ()
+    constant: set[str] = set()
+    large: dict[str, Node] = {}
+    of_large: set[str] = set()
+    for node in body.nodes:
+        if constant.issuperset(node.inputs) and _is_pure(node) and node.name not in body.effects:
+            constant.update(node.outputs)
+            sizes = [node.shape(value).num_elements() or 0 for value in node.outputs]
+            if max(sizes, default=0) > LARGEST_CONSTANT or not of_large.isdisjoint(node.inputs):
+                large[node.name] = node
+                of_large.update(node.outputs)
+    rest = [node for node in body.nodes if node.name not in large]
+    read = [value for node in rest for value in node.inputs]
+    values = [value for value in dict.fromkeys([*read, *body.outputs]) if value in of_large]
+    if not values:
+        return body, ()
+
+    needed = ancestors(body.nodes, [value.rpartition(":")[0] for value in values])
+
+    @tf.function(autograph=False)
+    def compute() -> list[tf.Tensor]:
+        return import_nodes([node for node in body.nodes if node.name in needed], {}, values)
+
+    with tf.device("CPU:0"):  # where input pipelines run
+        tensors = tuple(compute())
+    ends = [*(value.rpartition(":")[0] for value in body.outputs), *body.effects]
+    left = ancestors(rest, ends)
+    nodes = tuple(node for node in rest if node.name in left)
+    return replace(body, inputs=(*body.inputs, *values), nodes=nodes), tensors
+
+
+def library_of(graph: tf.Graph, body: Body) -> Any:
+    """The functions that the nodes of a graph's body call, as in a GraphDef."""
+    if any(map(_calls, body.nodes)):
+        return graph.as_graph_def().library
+    return tf.compat.v1.GraphDef().library  # without a copy of all constants
+
+
 def ancestors(nodes: Iterable[Node], names: Iterable[str]) -> set[str]:
     """The names of the nodes in `names` and of all nodes whose work they need."""
     by_name = {node.name: node for node in nodes}
@@ -155,6 +205,22 @@ def import_nodes(
     )
     found = dict(zip(made, imported or [], strict=True))
     return [found[name] if name in found else values[name] for name in wanted]
+
+
+def _calls(node: Node) -> bool:
+    types = {attribute.type for attribute in node.operation.op_def.attr}
+    return not types.isdisjoint(("func", "list(func)"))
+
+
+def _is_pure(node: Node) -> bool:
+    """Whether equal inputs always give equal outputs, whenever it runs."""
+    return not (
+        node.operation.op_def.is_stateful
+        or node.waits_for
+        or node.type in _CONTROL_FLOW
+        or _calls(node)
+        or any(tensor.dtype in (tf.variant, tf.resource) for tensor in node.operation.outputs)
+    )
 
 
 def _body(graph: tf.Graph, outputs: Sequence[tf.Tensor], prefix: str) -> Body:

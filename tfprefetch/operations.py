@@ -19,7 +19,7 @@ class NotOnBatches(Exception):
     """An operation has no version for whole batches; the message says why.
 
     Attributes:
-        names: of the nodes that this is about.
+        reasons: why not, by the names of the nodes that this is about.
     """
 
     def __init__(self, reasons: dict[str, str]) -> None:

@@ -12,19 +12,24 @@ on whole batches, from where the shapes are the same for all examples.
 from __future__ import annotations
 
 import collections
-import contextlib
-import logging
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tensorflow as tf
 
-from tfprefetch.copies import FunctionCopy
-from tfprefetch.function_graph import Body, Node, ancestors, flatten
-from tfprefetch.operations import NotOnBatches, Part, effects_of, is_random, reads_state, why_not
+from tfprefetch.copies import FunctionCopy, convert_to_batches
+from tfprefetch.function_graph import (
+    Body,
+    Node,
+    ancestors,
+    capture_constants,
+    flatten,
+    library_of,
+)
+from tfprefetch.operations import NotOnBatches, effects_of, is_random, reads_state, why_not
 from tfprefetch.twins import draws_with_seed, merge_twins
-from tfprefetch.whole_batches import branch_contexts, context_of, run_on_batch
+from tfprefetch.whole_batches import branch_contexts, context_of
 
 # Operations that are no work, as far as a reader of `describe` is concerned.
 _PLUMBING = frozenset({"Const", "Identity", "IdentityN", "NoOp", "ReadVariableOp", "Switch"})
@@ -39,6 +44,7 @@ class Split:
     """A function in two parts: `single` runs on every example, then `batched` on batches.
 
     Attributes:
+        whole: both parts.
         single: None if everything runs on batches.
         batched: None if nothing does.
         reasons: why operations run example by example, by their type.
@@ -47,9 +53,11 @@ class Split:
         specs: of the examples that `batched` gets.
         results: specs of the function's results.
         library: the functions that the nodes call.
-        captured: what stands outside of the function: variables, tables, constants.
+        captured: what stands outside of the function: variables, tables, large constants.
+        converted: `batched`, as operations on batches.
     """
 
+    whole: Body
     single: Body | None
     batched: Body | None
     reasons: Mapping[str, str]
@@ -58,18 +66,19 @@ class Split:
     results: tuple[tf.TensorSpec, ...]
     library: Any
     captured: tuple[Any, ...]
+    converted: FunctionCopy | None = None
+
+    def run_whole(self, *arguments: tf.Tensor) -> list[tf.Tensor]:
+        """The function on one example, without a call."""
+        return self._copy(self.whole, self.results)(*arguments)
 
     def run_single(self, *arguments: tf.Tensor) -> list[tf.Tensor]:
-        """The first part, on one example."""
-        specs = self.specs if self.batched is not None else self.results
-        return self._copy(self.single, specs)(*arguments)
+        """The first part, on one example; gives what `run_batched` gets."""
+        return self._copy(self.single, self.specs)(*arguments)
 
     def run_batched(self, *batches: tf.Tensor) -> list[tf.Tensor]:
         """The second part, on a batch of what the first one gives; [batch, ...] each."""
-        parts = [Part(batch, True) for batch in batches]
-        graph = tf.compat.v1.get_default_graph()
-        parts += [Part(graph.capture(tensor), False) for tensor in self.captured]
-        return run_on_batch(self.batched, parts, tf.shape(batches[0])[0])
+        return self.converted(*batches)
 
     def run_rest(self, *values: tf.Tensor) -> list[tf.Tensor]:
         """What `run_batched` does, for one example alone."""
@@ -104,6 +113,9 @@ def split_function(function: Any, vectorize: str | bool, in_sequence: bool = Fal
         The parts; nothing runs on batches (`batched` is None) where that would not be the same.
     """
     splitting = _Splitting(function, in_sequence)
+    if splitting.is_sequential:
+        why = "equal seeds have to give equal numbers, so examples take turns"
+        return splitting.nothing({"random operations": why})
     return splitting.split(vectorize is not True) if vectorize else splitting.nothing({})
 
 
@@ -112,47 +124,44 @@ class _Splitting:
 
     def __init__(self, function: Any, in_sequence: bool) -> None:
         self.in_sequence = in_sequence
-        self.reasons: dict[str, str] = {}
+        self.reasons: dict[str, str] = {}  # why not, by the names of nodes
         graph = function.graph
-        self.library = graph.as_graph_def().library
-        self.captured = tuple(function.captured_inputs)
         body = flatten(graph, function.outputs)
-        self.body, self.is_sequential = merge_twins(body, self.library)
-        number = len(body.inputs) - len(self.captured)
-        self.arguments, self.captured_names = body.inputs[:number], body.inputs[number:]
+        self.library = library_of(graph, body)
+        body, self.is_sequential = merge_twins(body, self.library)
+        self.body, constants = capture_constants(body)
+        self.captured = (*function.captured_inputs, *constants)
+        inputs = self.body.inputs
+        number = len(inputs) - len(self.captured)
+        self.arguments, self.captured_names = inputs[:number], inputs[number:]
         self.contexts = branch_contexts(self.body)
-        tensors = dict(zip(body.inputs, graph.inputs, strict=True))
+        tensors = dict(zip(inputs, (*graph.inputs, *constants), strict=True))
         for node in self.body.nodes:
             tensors.update(zip(node.outputs, node.operation.outputs, strict=True))
-        self.specs = {
-            name: tf.TensorSpec(tensor.shape, tensor.dtype) for name, tensor in tensors.items()
-        }
+        self.specs = {name: _spec_of(tensor) for name, tensor in tensors.items()}
+        self.results = tuple(map(_spec_of, function.outputs))
 
     def split(self, only_where_faster: bool) -> Split:
-        if self.is_sequential:
-            why = "equal seeds have to give equal numbers, so examples take turns"
-            return self.nothing({"random operations": why})
         reasons = {node.name: self._why_not(node) for node in self.body.nodes}
-        reasons = {name: reason for name, reason in reasons.items() if reason}
-        reasons |= self._turns(effects_of(reasons))
-        self.reasons = reasons
+        self.reasons = {name: reason for name, reason in reasons.items() if reason}
+        self.reasons |= self._turns(effects_of(self.reasons))
         while True:
-            hard = {*reasons, *self._dragged_along(set())}
-            found = self._cut(self._single(hard), reasons)
+            found = self._cut(self._single({*self.reasons, *self._dragged_along(set())}))
             if found is None:
-                return self.nothing(self._by_type(reasons))
+                return self.nothing(self._by_type())
             largest = self._largest_bytes(found.batched)
             most = _LARGEST_BYTES if found.single is None else _LARGEST_BYTES_AFTER_SINGLE
             if only_where_faster and largest > most:
                 why = f"examples of {largest:,} bytes are faster one by one"
-                return self.nothing({**self._by_type(reasons), "the rest": why})
+                return self.nothing({**self._by_type(), "the rest": why})
             try:
-                _try(found)
-                return found
+                converted = convert_to_batches(found.batched, found.captured, found.specs)
+                return replace(found, converted=converted)
             except NotOnBatches as error:
-                if reasons.keys() >= error.reasons.keys():
-                    return self.nothing(self._by_type(reasons | error.reasons))
-                reasons |= error.reasons
+                is_new = not self.reasons.keys() >= error.reasons.keys()
+                self.reasons |= error.reasons
+                if not is_new:
+                    return self.nothing(self._by_type())
 
     def _why_not(self, node: Node) -> str | None:
         if self.in_sequence and draws_with_seed(node):
@@ -181,12 +190,13 @@ class _Splitting:
         specs: tuple[tf.TensorSpec, ...],
     ) -> Split:
         return Split(
+            self.body,
             single,
             batched,
             reasons,
             self.is_sequential,
             specs,
-            tuple(self.specs[name] for name in self.body.outputs),
+            self.results,
             self.library,
             self.captured,
         )
@@ -246,7 +256,7 @@ class _Splitting:
         spec = self.specs[value]
         return spec.shape.is_fully_defined() and spec.dtype not in (tf.variant, tf.resource)
 
-    def _cut(self, single: set[str], reasons: Mapping[str, str]) -> Split | None:
+    def _cut(self, single: set[str]) -> Split | None:
         """The two parts; None if nothing is left for batches that would be worth it."""
         body = self.body
         ends = {name.rpartition(":")[0] for name in body.outputs}
@@ -275,40 +285,27 @@ class _Splitting:
             nodes = tuple(node for node in body.nodes if node.name in single)
             first = Body(body.inputs, nodes, tuple(between), ())
         specs = tuple(self.specs[value] for value in between)
-        by_type = self._by_type(reasons)
-        return self._found(first, second, by_type, specs)
+        return self._found(first, second, self._by_type(), specs)
 
     def _largest_bytes(self, body: Body) -> int:
         """Of what a batch has for every example, the largest."""
         same = self._same_for_all({node.name for node in body.nodes})
         values = [*body.inputs, *(value for node in body.nodes for value in node.outputs)]
+        values = [value for value in values if value not in self.captured_names]
         specs = [self.specs[value] for value in values if value.rpartition(":")[0] not in same]
         specs = [spec for spec in specs if spec.shape.is_fully_defined()]
         return max((spec.shape.num_elements() * spec.dtype.size for spec in specs), default=0)
 
-    def _by_type(self, reasons: Mapping[str, str]) -> dict[str, str]:
-        return {node.type: reasons[node.name] for node in self.body.nodes if node.name in reasons}
+    def _by_type(self) -> dict[str, str]:
+        return {
+            node.type: self.reasons[node.name]
+            for node in self.body.nodes
+            if node.name in self.reasons
+        }
 
 
-def _try(split: Split) -> None:
-    specs = [tf.TensorSpec([None, *spec.shape], spec.dtype) for spec in split.specs]
-    with _silence():
-        tf.function(split.run_batched, autograph=False).get_concrete_function(*specs)
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Converters log what they cannot do as errors; here it is an answer."""
-    logger = tf.get_logger()
-
-    def refuse(record: logging.LogRecord) -> bool:
-        return "pfor" not in record.getMessage()
-
-    logger.addFilter(refuse)
-    try:
-        yield
-    finally:
-        logger.removeFilter(refuse)
+def _spec_of(tensor: tf.Tensor) -> tf.TensorSpec:
+    return tf.TensorSpec(tensor.shape, tensor.dtype)
 
 
 def _types(nodes: Sequence[Node]) -> str:

@@ -1,6 +1,6 @@
 """A user's function over single elements, as the stages in which it runs.
 
-stages = Stages.of(map_func, dataset, vectorize="auto")
+stages = Stages.of(map_func, dataset, vectorize="auto", in_sequence=False)
 stages.batched        # for whole batches, None where nothing runs on those
 stages.details        # what runs how, and why, for `describe`
 """
@@ -14,7 +14,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfprefetch.copies import FunctionCopy
 from tfprefetch.splitting import split_function
 
 # Operations with a state whose errors are never OutOfRangeError.
@@ -28,7 +27,7 @@ class Stages:
     """How `map_func` runs.
 
     Attributes:
-        whole: the function over single elements, traced once.
+        whole: the function over single elements.
         element_spec: the structure of its result.
         may_end: whether it may raise OutOfRangeError, which ends the dataset.
         single: from the components of an element to a tuple of tensors, what `batched` gets; None
@@ -88,13 +87,9 @@ class Stages:
             else whole.get_concrete_function(arguments)
         )
         obstacle = _obstacle(arguments, spec, concrete)
-        if obstacle is not None:
-            if vectorize is True:
-                raise ValueError(f"vectorize=True, but not everything can: {obstacle}")
-            reason = f"example by example, because {obstacle}"
-            whole = _copied(concrete) or whole
-            return cls(whole, spec, may_end, None, None, None, False, (reason,))
-        split = split_function(concrete, vectorize, in_sequence)
+        if obstacle is not None and vectorize is True:
+            raise ValueError(f"vectorize=True, but not everything can: {obstacle}")
+        split = split_function(concrete, vectorize if obstacle is None else False, in_sequence)
         if vectorize is True and split.single is not None:
             reasons = [f"{name}: {reason}" for name, reason in split.reasons.items()]
             raise ValueError(
@@ -102,13 +97,18 @@ class Stages:
                 f'({"; ".join(reasons)}): leave it at "auto"'
             )
 
+        structure = concrete.structured_outputs
+
         def pack(results: list[tf.Tensor]) -> Any:
-            return tf.nest.pack_sequence_as(spec, results)
+            return tf.nest.pack_sequence_as(structure, results, expand_composites=True)
+
+        @_plain
+        def copied(*element: Any) -> Any:
+            return pack(split.run_whole(*tf.nest.flatten(element, expand_composites=True)))
 
         @_plain
         def single(*element: Any) -> Any:
-            results = split.run_single(*tf.nest.flatten(element))
-            return tuple(results) if split.batched is not None else pack(results)
+            return tuple(split.run_single(*tf.nest.flatten(element)))
 
         @_plain
         def batched(*batches: Any) -> Any:
@@ -118,11 +118,17 @@ class Stages:
         def rest(*values: Any) -> Any:
             return pack(split.run_rest(*tf.nest.flatten(values)))
 
-        lines = tuple(split.lines())
+        lines = split.lines()
+        if obstacle is not None:
+            lines[0] = f"example by example, because {obstacle}"
+        details = tuple(lines)
+        # None in a result has no tensor: then it stays a call.
+        if len(tf.nest.flatten(structure, expand_composites=True)) == len(concrete.outputs):
+            whole = copied
         if split.batched is None:
-            return cls(single, spec, may_end, None, None, None, split.is_sequential, lines)
+            return cls(whole, spec, may_end, None, None, None, split.is_sequential, details)
         first = single if split.single is not None else None
-        return cls(_copied(concrete), spec, may_end, first, batched, rest, False, lines)
+        return cls(whole, spec, may_end, first, batched, rest, False, details)
 
     def singly(self) -> Stages:
         """The same, example by example, from where `batched` begins."""
@@ -132,21 +138,6 @@ class Stages:
     def has_fixed_shapes(self) -> bool:
         """Whether all results have the same shape, whatever the examples are."""
         return all(part.shape.is_fully_defined() for part in tf.nest.flatten(self.element_spec))
-
-
-def _copied(function: Any) -> Callable[..., Any] | None:
-    """What a concrete function does, without a call; None where its result cannot be rebuilt."""
-    structure = function.structured_outputs
-    if len(tf.nest.flatten(structure, expand_composites=True)) != len(function.outputs):
-        return None
-    copy = FunctionCopy.of(function)
-
-    @_plain
-    def call(*element: Any) -> Any:
-        results = copy(*tf.nest.flatten(element, expand_composites=True))
-        return tf.nest.pack_sequence_as(structure, results, expand_composites=True)
-
-    return call
 
 
 def _obstacle(arguments: Any, spec: Any, function: Any) -> str | None:

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from tfprefetch.batch_versions import DIRECT, select
-from tfprefetch.function_graph import Body, Node, import_nodes
+from tfprefetch.batch_versions import DIRECT, select, stacked
+from tfprefetch.function_graph import LARGEST_CONSTANT, Body, Node, import_nodes
 from tfprefetch.operations import NotOnBatches, Part, is_random, why_not
 
 Contexts = dict[str, frozenset[tuple[str, bool]]]
@@ -37,13 +37,7 @@ def run_on_batch(body: Body, parts: Sequence[Part], size: tf.Tensor) -> list[tf.
     values = dict(zip(body.inputs, parts, strict=True))
     checks = _Conversion(body, values, size, None).run()
     with tf.control_dependencies(checks):
-        return [_as_batch(values[name], size) for name in body.outputs]
-
-
-def _as_batch(part: Part, size: tf.Tensor) -> tf.Tensor:
-    if part.is_stacked:
-        return tf.identity(part.tensor)
-    return tf.repeat(part.tensor[None], size[None], 0)
+        return [tf.identity(stacked(values[name], size)) for name in body.outputs]
 
 
 class _Conversion:
@@ -91,9 +85,11 @@ class _Conversion:
         rest = []
         for node in waiting:
             constant = None
-            if len(node.operation.outputs) == 1 and not self.contexts.get(node.name):
+            outputs = node.operation.outputs
+            if len(outputs) == 1 and not self.contexts.get(node.name):
                 # The static shape of a batch's examples, for instance, needs no batch.
-                constant = tf.get_static_value(node.operation.outputs[0])
+                if (outputs[0].shape.num_elements() or 0) <= LARGEST_CONSTANT:
+                    constant = tf.get_static_value(outputs[0])
             if constant is not None and node.type != "Const":
                 tensor = tf.constant(constant, node.operation.outputs[0].dtype)
                 self.values[node.outputs[0]] = Part(tensor, False)
@@ -225,7 +221,7 @@ class _Conversion:
         for one, other in zip(then.outputs, otherwise.outputs, strict=True):
             if not _are_equal(_static_shape(then, one), _static_shape(otherwise, other)):
                 raise NotOnBatches({node.name: "its branches give different shapes"})
-        mask = tf.cast(_as_batch(condition, self.size), tf.bool)
+        mask = tf.cast(stacked(condition, self.size), tf.bool)
         found = []
         for branch, taken in ((then, mask), (otherwise, tf.logical_not(mask))):
             taken = taken if self.taken is None else tf.logical_and(self.taken, taken)
@@ -251,7 +247,7 @@ class _Conversion:
         holds = condition.tensor
         skipped = [] if self.taken is None else [tf.logical_not(self.taken)]
         for name, side in self.contexts.get(node.name, ()):
-            goes = tf.cast(_as_batch(self.values[name], self.size), tf.bool)
+            goes = tf.cast(stacked(self.values[name], self.size), tf.bool)
             skipped.append(tf.logical_not(goes) if side else goes)
         for other in skipped:
             holds = tf.logical_or(holds, other)

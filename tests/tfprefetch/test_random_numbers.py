@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from mapped import UNOPTIMIZED
 
 import tfprefetch
 
@@ -13,6 +14,7 @@ def drawn(map_func, elements=4000, **options):
     options = {"num_parallel_calls": 8, **options}
     dataset = tf.data.Dataset.range(elements)
     dataset = dataset.apply(tfprefetch.map_and_batch(map_func, 100, **options))
+    dataset = dataset.with_options(UNOPTIMIZED)
     columns = zip(*(tf.nest.flatten(batch) for batch in dataset.as_numpy_iterator()), strict=True)
     return [np.concatenate(column) for column in columns]
 
@@ -87,6 +89,34 @@ def test_equal_seeds_agree_for_every_element(name, vectorize):
     one, other = drawn(map_func, vectorize=vectorize)
     np.testing.assert_array_equal(one, other)
     assert len(np.unique(one.reshape([4000, -1]), axis=0)) >= distinct
+
+
+@pytest.mark.parametrize("kind", ["ragged", "sparse", "list"])
+def test_equal_seeds_agree_where_results_cannot_be_taken_apart(kind):
+    """Merged where that is possible, and in turns where not."""
+
+    def result(number):
+        if kind == "ragged":
+            return tf.RaggedTensor.from_row_lengths(number[None], [1])
+        return tf.sparse.from_dense(number[None]) if kind == "sparse" else [number, number]
+
+    def values(batch):
+        found = (
+            batch.values
+            if isinstance(batch, tf.SparseTensor)
+            else getattr(batch, "flat_values", batch)
+        )
+        return found.numpy().ravel()
+
+    in_a_branch = TWINS["conditions"][0]
+    for map_func in (lambda n: (draw() + 1, draw() + 1), in_a_branch):
+        mapped = tfprefetch.map_and_batch(
+            lambda n, f=map_func: tuple(map(result, f(n))), 20, num_parallel_calls=8
+        )
+        batches = list(tf.data.Dataset.range(2000).apply(mapped).with_options(UNOPTIMIZED))
+        one, other = (np.concatenate([values(batch[i]) for batch in batches]) for i in (0, 1))
+        np.testing.assert_array_equal(one, other)
+        assert len(np.unique(one)) > 990
 
 
 def test_different_seeds_differ():

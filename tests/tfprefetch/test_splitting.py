@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from mapped import UNOPTIMIZED
 
 import tfprefetch
 from tfprefetch.notes import note_of
+from tfprefetch.splitting import split_function
 
 ELEMENTS = 17
 numbers = np.random.RandomState(0)
@@ -33,11 +35,11 @@ def check(columns, map_func, vectorize="auto", batch_size=2, **options):
     columns = columns if isinstance(columns, tuple) else (columns,)
     dataset = tf.data.Dataset.from_tensor_slices(columns)
     function = plain(map_func)
-    expected = batches_of(dataset.map(function).batch(batch_size))
+    expected = batches_of(dataset.map(function).batch(batch_size).with_options(UNOPTIMIZED))
     ours = dataset.apply(
         tfprefetch.map_and_batch(function, batch_size, vectorize=vectorize, **options)
     )
-    assert_equal(batches_of(ours), expected)
+    assert_equal(batches_of(ours.with_options(UNOPTIMIZED)), expected)
     return details(ours)
 
 
@@ -50,7 +52,8 @@ def assert_equal(found, expected):
 def error_of(dataset, map_func, *args, **options):
     """The batches before an error, and its message."""
     found = []
-    iterator = iter(dataset.apply(tfprefetch.map_and_batch(plain(map_func), *args, **options)))
+    dataset = dataset.apply(tfprefetch.map_and_batch(plain(map_func), *args, **options))
+    iterator = iter(dataset.with_options(UNOPTIMIZED))
     with pytest.raises(tf.errors.InvalidArgumentError) as error:
         for batch in iterator:
             found.append(batch.numpy())
@@ -148,6 +151,67 @@ def test_what_only_single_examples_can_do():
     assert "example by example" not in check((WHOLE, TEXT), map_func)
     lengths = np.array([b"ab" * (number // 3 + 1) for number in range(ELEMENTS)], object)
     check(lengths, lambda text: tf.io.decode_raw(text, tf.int16)[:1], batch_size=3)
+
+
+# --- large constants -----------------------------------------------------------------------------
+
+
+LARGE = np.arange(20_000, dtype=np.int32).reshape([5000, 4])
+LARGE_TEXT = np.array([b"%d" % number for number in range(2000)], object)
+
+
+def with_large_constants(number):
+    """Half of it runs example by example."""
+    decoded = PARTLY["DecodePng"](tf.fill([4], tf.cast(number, tf.float32)))
+    row = tf.gather(LARGE, number) + tf.cast(decoded, tf.int32)
+    half = tf.gather(tf.cast(LARGE, tf.float32) / 2, number)
+    return row, half * 2, tf.gather(LARGE_TEXT, number), tf.reduce_max(LARGE), tf.zeros([40, 40])
+
+
+def test_large_constants_stand_in_memory_once():
+    spec = tf.TensorSpec([], tf.int64)
+    function = tf.function(with_large_constants, autograph=False).get_concrete_function(spec)
+    split = split_function(function, True)
+    batch = [tf.TensorSpec([None, *part.shape], part.dtype) for part in split.specs]
+    for run, specs in (
+        (split.run_whole, [spec]),
+        (split.run_single, [spec]),
+        (split.run_rest, split.specs),
+        (split.run_batched, batch),
+    ):
+        copy = tf.function(run, autograph=False).get_concrete_function(*specs)
+        assert copy.graph.as_graph_def().ByteSize() < 20_000
+    assert function.graph.as_graph_def().ByteSize() > LARGE.nbytes
+
+
+@pytest.mark.parametrize("vectorize", ["auto", False])
+def test_large_constants_in_a_pipeline(vectorize, tmp_path):
+    said = check(np.arange(40), with_large_constants, vectorize)
+    assert ("on whole batches: " in said) == (vectorize == "auto")
+    numbers = tf.data.Dataset.range(40)
+    batch = tfprefetch.map_and_batch(plain(with_large_constants), 10, vectorize=vectorize)
+    batches = numbers.apply(batch).with_options(UNOPTIMIZED)
+    iterator = iter(batches)
+    first = [next(iterator), next(iterator)][0]
+    path = tf.train.Checkpoint(iterator=iterator).save(str(tmp_path / "checkpoint"))
+    third = next(iterator)
+    again = iter(batches)
+    tf.train.Checkpoint(iterator=again).restore(path)
+    assert_equal(next(again), third)
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        batches = tf.data.Dataset.range(40).apply(batch).with_options(UNOPTIMIZED)
+        iterator = tf.compat.v1.data.make_initializable_iterator(batches)
+        step = iterator.get_next()
+        session.run(iterator.initializer)
+        assert_equal(session.run(step), tf.nest.map_structure(np.asarray, first))
+
+
+def test_what_is_captured_is_no_part_of_an_example():
+    """Large examples are faster one by one, but a large table is no example."""
+    table = tf.constant(LARGE)
+    assert check(np.arange(40), lambda number: tf.gather(table, number)) == (
+        "on whole batches: GatherV2"
+    )
 
 
 # --- errors --------------------------------------------------------------------------------------
