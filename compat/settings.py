@@ -21,12 +21,15 @@ class Settings:
       strict: a pipeline that would fall back to a queue raises instead.
       vectorize: `"auto"` runs preprocessing on whole batches where that gives the same result,
         False always example by example.
+      device: where batches are delivered, ahead of time: `"auto"` on the first GPU if there is one,
+        `"cpu"` on the host as TF1 did, else the name of a device.
       report: where pipelines are counted; None when nobody asked for statistics.
     """
 
     engine: str = "datasets"
     strict: bool = False
     vectorize: str | bool = "auto"
+    device: str = "auto"
     report: Report | None = None
 
 

@@ -35,7 +35,7 @@ _SAME_ELEMENTS = {  # a batch stays a batch, an example an example
     *("map", "filter", "take_while", "scan", "enumerate", "unique", "ignore_errors", "snapshot"),
     *("shuffle", "repeat", "take", "skip", "shard", "cache", "prefetch", "with_options"),
     *("concatenate", "choose_from_datasets", "sample_from_datasets", "zip"),
-    *("assert_cardinality", "copy_to_device"),
+    *("assert_cardinality", "copy_to_device", "context_windows"),
 }
 _BETWEEN_MAP_AND_BATCH = {"map", "shuffle", "prefetch", "with_options"}
 _PYTHON = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}

@@ -29,6 +29,7 @@ class GraphIterator:
           name: name of the op, or its name scope.
           shared_name: name under which several sessions of one server share it.
         """
+        self.specs = list(specs)
         self._types_and_shapes: dict[str, list[Any]] = {
             "output_types": [spec.dtype for spec in specs],
             "output_shapes": [spec.shape for spec in specs],

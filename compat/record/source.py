@@ -21,6 +21,7 @@ from compat.plan.plan import Plan, empty
 from compat.plan.sources import Live
 from compat.plan.stages import InBlocks, Unbatch
 from compat.record.counting import counted
+from compat.record.delivery import Delivery, device_for
 from compat.record.graph_iterator import GraphIterator, wait_for
 from compat.record.location import user_line
 from compat.report import PipelineReport
@@ -198,6 +199,9 @@ class Source:
             self.iterator = GraphIterator(
                 self.specs, scope if names_iterator else "iterator", shared_name or ""
             )
+            device = device_for(self.specs) if is_batched and not shared_name else None
+            # What the program's own `session.run` takes from; other pipelines take from `iterator`.
+            self._delivery = None if device is None else Delivery(self.iterator, device)
             self._started = Flag(f"{shared_name or self.name}/started")
             starting = Flag(f"{shared_name or self.name}/starting")
             self.starting = starting.up()
@@ -209,7 +213,7 @@ class Source:
                 "reading",
             )
             nothing = empty(tuple(self.specs))
-            with tf.control_dependencies([self.iterator.starter(nothing)]):
+            with tf.control_dependencies([self._delivered(self.iterator.starter(nothing))]):
                 self.start_empty = self._started.up()
         self.build()
         self._state.sources.append(self)
@@ -252,6 +256,16 @@ class Source:
         What is built into another pipeline is read ahead as part of that.
         """
         return self._capacity > 0 and not self._is_part_of_another
+
+    @property
+    def _own_choices(self) -> tuple[int, bool, bool]:
+        """What of its datasets depends on who takes elements from here."""
+        return self._block_elements, self._is_warm, self._delivery is not None and self._is_last
+
+    @property
+    def _is_last(self) -> bool:
+        """Whether nothing but what `tap` gave to the program takes elements from here."""
+        return all(link.outputs and not link.consumers for link in self.links)
 
     @property
     def is_merged(self) -> bool:
@@ -323,10 +337,19 @@ class Source:
                     is_tuned=is_tuned,
                     warm_start=self._is_warm,
                 )
-            with tf.control_dependencies([starter]):
+            with tf.control_dependencies([self._delivered(starter)]):
                 self.start = self._started.up()
         if self.report is not None:
             self.report.stages = described.lines()  # what they did is known when they are built
+            if self._delivery is not None:
+                self.report.stages.append(str(self._delivery))
+
+    def _delivered(self, starter: tf.Operation) -> tf.Operation:
+        """An op that also starts the delivery to a device, if there is one, after `starter`."""
+        if self._delivery is None:
+            return starter
+        with tf.control_dependencies([starter]):
+            return self._delivery.starter(reads_ahead=self._is_last, warm_start=self._is_warm)
 
     @property
     def _all_checks(self) -> list[tf.Operation]:
@@ -343,9 +366,9 @@ class Source:
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """Builds what depends on how this is shared again if what is done inside changes that."""
-        was_shared, was_own = self.is_shared, (self._block_elements, self._is_warm)
+        was_shared, was_own = self.is_shared, self._own_choices
         yield
-        is_shared, is_own = self.is_shared, (self._block_elements, self._is_warm)
+        is_shared, is_own = self.is_shared, self._own_choices
         if is_own != was_own or (self.plan_depends_on_sharing and is_shared != was_shared):
             self.build()
         if is_shared != was_shared or is_own[0] != was_own[0]:
@@ -379,7 +402,7 @@ class Source:
         counts = self.report is not None and self.report.counts
         # Without a device of its own the op goes where the iterator is.
         with tf.control_dependencies([self.gate]), tf.compat.v1.device(None):
-            outputs = self.next_element(None if counts else name)
+            outputs = (self._delivery or self.iterator).next(None if counts else name)
         waits_for = [op for op in outputs[0].op.control_inputs if op is not self.gate]
         if counts:
             outputs = counted(outputs, self.report, is_batched=self._is_batched, name=name)

@@ -18,6 +18,7 @@ from compat.contrib.packages import is_installed
 from compat.report import Report
 from compat.run import imports, script, stats
 from compat.settings import settings
+from tfprefetch.device import find_device
 
 PROGRAM = "tfprefetch-compat"
 
@@ -39,6 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     except SyntaxError as error:
         return script.report_exception(PROGRAM, error)
+    if options.device not in ("auto", "cpu"):
+        try:
+            find_device(options.device)
+        except ValueError as error:
+            return _fail(f"--device: {error}")
     if options.stats is not None:
         report = Report()
         try:
@@ -51,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     settings.engine = options.engine
     settings.strict = options.strict
+    settings.device = options.device
     settings.vectorize = "auto" if options.vectorize == "auto" else False
     imports.install(tf)
     return script.run(PROGRAM, code, path, script_arguments)
@@ -68,8 +75,8 @@ def _parser() -> argparse.ArgumentParser:
         "run",
         help="run a TF1 script as it is, with its input on tf.data",
         usage=(
-            f"{PROGRAM} run [--engine=datasets|queues] [--vectorize=auto|never] [--strict] "
-            "[--stats FILE] SCRIPT [ARGS]"
+            f"{PROGRAM} run [--engine=datasets|queues] [--vectorize=auto|never] "
+            "[--device=auto|cpu|DEVICE] [--strict] [--stats FILE] SCRIPT [ARGS]"
         ),
         allow_abbrev=False,
     )
@@ -84,6 +91,12 @@ def _parser() -> argparse.ArgumentParser:
         choices=("auto", "never"),
         default="auto",
         help="whether preprocessing runs on whole batches where that gives the same result",
+    )
+    run.add_argument(
+        "--device",
+        default="auto",
+        help="where batches are delivered: on the first GPU if there is one (auto), in the host's "
+        "memory as in TensorFlow 1 (cpu), or on a device such as GPU:1",
     )
     run.add_argument(
         "--strict",

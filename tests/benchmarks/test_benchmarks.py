@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -20,18 +19,16 @@ CONTESTANTS = {
 
 def test_every_benchmark_is_run():
     scripts = {path.stem for path in (REPOSITORY / "benchmarks").glob("*.py")}
-    assert scripts == {"contest", *CONTESTANTS}
+    assert scripts == {"contest", "device_transfer", *CONTESTANTS}
 
 
 @pytest.mark.parametrize(("script", "contestants"), CONTESTANTS.items())
-def test_a_row_for_each_contestant(script, contestants):
+def test_a_row_for_each_contestant(script, contestants, forked_python):
     flags = ["--records=200", "--batch_size=16", "--seconds=0.01", "--rounds=2"]
-    done = subprocess.run(
+    done = forked_python(
         [sys.executable, f"benchmarks/{script}.py", *flags],
         cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
+        env=os.environ,
         text=True,
         timeout=120,
     )
@@ -47,3 +44,24 @@ def test_a_row_for_each_contestant(script, contestants):
         assert name
         assert int(rate.replace(",", "")) > 0
         assert float(low) <= float(ratio) <= float(high)
+
+
+def test_device_transfer(forked_python):
+    flags = ["--step_ms=1", "--batch_megabytes=1", "--steps=3", "--rounds=2"]
+    done = forked_python(
+        [sys.executable, "benchmarks/device_transfer.py", *flags],
+        cwd=REPOSITORY,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    where, header, ruler, *rows = done.stdout.splitlines()
+    assert where == "CPU:0 (no GPU: nothing is copied), batches of 1 MiB, steps of 1 ms"
+    assert header.split() == ["contestant", "ms/step", "ratio", "spread"]
+    assert set(ruler) == {"-", " "}
+    assert [row.split("  ")[0] for row in rows] == [
+        "step alone, batch on the device",
+        "prefetch (on the host)",
+        "prefetch_to_device",
+    ]
