@@ -101,8 +101,13 @@ def from_generator(
     if len(functions) == 1:
         dataset = source.dataset(0)
     else:
+        cycle_length = min(cycle_length or len(functions), len(functions))
         dataset = tf.data.Dataset.range(len(functions)).interleave(
-            _plain(source.dataset), cycle_length or len(functions), block_length
+            _plain(source.dataset),
+            cycle_length,
+            block_length,
+            num_parallel_calls=cycle_length,
+            deterministic=True,
         )
     if name is not None:
         dataset = dataset.take(-1, name=name)
@@ -165,6 +170,9 @@ class _Source:
                 pool.submit(position, [None])
             while True:
                 _, chunk = pool.wait()
+                is_last = chunk.is_last or chunk.failure is not None
+                if not is_last:
+                    pool.submit(0, [None])
                 values = [chunk.values] if self._is_stacked else chunk.values
                 for value in values:
                     if value is not None:
@@ -172,9 +180,8 @@ class _Source:
                         yield value
                 if chunk.failure is not None:
                     raise LoadError("the generator failed", chunk.failure).original()
-                if chunk.is_last:
+                if is_last:
                     return
-                pool.submit(0, [None])
         finally:
             pool.close()
 

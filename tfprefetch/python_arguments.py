@@ -23,6 +23,12 @@ def check_integer(option: str, value: Any, least: int) -> None:
         raise ValueError(f"{option} must be at least {least}, got {value}")
 
 
+def check_seed(seed: Any) -> None:
+    """Raises TypeError unless `seed` is None or an integer."""
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer)):
+        raise TypeError(f"seed must be an integer or None, got {seed!r}")
+
+
 def as_sequence(items: Iterable[Any]) -> Sequence[Any]:
     """`items` as something with a length, whose elements have numbers."""
     if isinstance(items, tf.data.Dataset):

@@ -81,5 +81,5 @@ class TakeChunk:
             return Chunk(stack(values) if values else None, is_last, failure)
         except UnlikeError as error:
             values = values[: error.position]
-            failure = LoadFailure(len(values), ValueError(str(error)), "")
+            failure = LoadFailure(len(values), ValueError(str(error)), f"ValueError: {error}\n")
             return Chunk(stack(values) if values else None, False, failure)

@@ -24,6 +24,7 @@ from tfprefetch.python_arguments import (
     as_sequence,
     check_integer,
     check_picklable,
+    check_seed,
     checked_signature,
     numpy_dtype,
     signature_of,
@@ -118,6 +119,7 @@ def from_python(
         max_queue_size=max_queue_size,
         needs_signature=True,
     )
+    check_seed(seed)
     keys = map(lambda iteration: _key(seed, iteration), itertools.count())
     return add_note(steps_dataset(job, signature, keys.__next__, name), _note(job))
 
@@ -179,6 +181,7 @@ def prefetch_python(
         max_queue_size=max_queue_size,
         needs_signature=False,
     )
+    check_seed(seed)
     check_integer("start_index", start_index, 0)
     if job.steps is not None and start_index > job.steps:
         raise ValueError(f"start_index must be at most {job.steps}, the end; got {start_index}")
@@ -328,16 +331,16 @@ def _signature_of_first(load: Callable[[Any], Any], items: Sequence[Any]) -> Any
 
 
 def _note(job: Job) -> Note:
-    kind = "process" if job.use_multiprocessing else "thread"
+    one, many = ("process", "processes") if job.use_multiprocessing else ("thread", "threads")
     parts = [
         getattr(job.work.load, "__name__", type(job.work.load).__name__),
-        f"{len(job.items)} items",
+        f"{len(job.items)} item{'' if len(job.items) == 1 else 's'}",
         f"batch_size={job.batch_size}" if job.batch_size else "",
         "shuffled" if job.shuffle else "",
         "" if job.num_epochs == 1 else f"num_epochs={job.num_epochs}",
         "" if job.deterministic else "deterministic=False",
     ]
-    workers = f"in {job.workers} {kind}{'' if job.workers == 1 else 'e' * (kind[-1] == 's') + 's'}"
+    workers = f"in {job.workers} {one if job.workers == 1 else many}"
     return Note(
         f"from_python: {', '.join(part for part in parts if part)}",
         (f"{workers}, at most {job.max_queue_size} elements ahead",),

@@ -210,4 +210,3 @@ def _close(workers: list[_Worker]) -> None:
         if worker.process.exitcode is None:  # it does not get to the signal, or ignores it
             worker.process.kill()
             worker.process.join()
-        worker.process.close()

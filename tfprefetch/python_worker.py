@@ -60,7 +60,7 @@ class Work:
                 values.append(to_arrays(self.load(item), self.dtypes))
             return stack(values) if self.is_batch else values[0]
         except UnlikeError as error:
-            return LoadFailure(error.position, ValueError(str(error)), "")
+            return LoadFailure(error.position, ValueError(str(error)), f"ValueError: {error}\n")
         except BaseException as error:  # sys.exit() would else look like a worker that was killed
             if error.__traceback__ is not None:
                 error = error.with_traceback(error.__traceback__.tb_next)  # not from here
