@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tfprefetch.batching import map_and_batch
-    from tfprefetch.describe import describe
+    from tfprefetch.describing import describe
     from tfprefetch.device import prefetch_to_device
     from tfprefetch.files import from_files
     from tfprefetch.generators import from_generator
@@ -39,7 +39,7 @@ __all__ = [
 
 _MODULES = {
     "context_windows": "windows",
-    "describe": "describe",
+    "describe": "describing",
     "from_files": "files",
     "from_generator": "generators",
     "from_python": "python_loaders",

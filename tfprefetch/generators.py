@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfprefetch.generator_dataset import generator_dataset
 from tfprefetch.notes import Note, add_note
 from tfprefetch.python_arguments import (
     check_integer,
@@ -62,7 +63,8 @@ def from_generator(
 
     Returns:
         A dataset of unknown cardinality (see `tf.data.experimental.assert_cardinality`). It
-        cannot be saved with `tf.train.Checkpoint`, as nobody knows how to go on with a generator.
+        cannot be saved with `tf.train.Checkpoint` in the middle, as nobody knows how to go on with
+        a generator: TensorFlow says "GeneratorDataset does not support checkpointing".
 
     Raises:
         TypeError, ValueError: at once, for an argument that cannot be, a generator that yields
@@ -75,7 +77,7 @@ def from_generator(
     >>> def count():
     ...     for number in range(5):
     ...         yield {"number": number}
-    >>> [element["number"] for element in from_generator(count).as_numpy_iterator()]
+    >>> [int(element["number"]) for element in from_generator(count)]
     [0, 1, 2, 3, 4]
     """
     functions = [make_generator] if callable(make_generator) else list(make_generator)
@@ -98,11 +100,12 @@ def from_generator(
     if signature is None:
         signature = _signature_of_first(functions[0])
     source = _Source(functions, use_multiprocessing, max_queue_size, signature)
+    cycle_length = min(cycle_length or len(functions), len(functions))
+    numbers = tf.data.Dataset.range(len(functions))
     if len(functions) == 1:
-        dataset = source.dataset(0)
+        dataset = numbers.flat_map(_plain(source.dataset))
     else:
-        cycle_length = min(cycle_length or len(functions), len(functions))
-        dataset = tf.data.Dataset.range(len(functions)).interleave(
+        dataset = numbers.interleave(
             _plain(source.dataset),
             cycle_length,
             block_length,
@@ -139,11 +142,9 @@ class _Source:
         self._chunk_size = max(max_queue_size // 2, 1)
         self._chunks_ahead = max_queue_size // self._chunk_size
 
-    def dataset(self, number: int | tf.Tensor) -> tf.data.Dataset:
+    def dataset(self, number: tf.Tensor) -> tf.data.Dataset:
         """The elements of one of the generators."""
-        dataset = tf.data.Dataset.from_generator(
-            self._chunks, args=(number,), output_signature=self._chunk_signature
-        )
+        dataset = generator_dataset(self._chunks, number, self._chunk_signature)
         return dataset.unbatch() if self._is_stacked else dataset
 
     def note(self) -> Note:

@@ -83,3 +83,8 @@ class TakeChunk:
             values = values[: error.position]
             failure = LoadFailure(len(values), ValueError(str(error)), f"ValueError: {error}\n")
             return Chunk(stack(values) if values else None, False, failure)
+
+    def close(self) -> None:
+        """Ends the generator, so that its `finally` is done now."""
+        if hasattr(self._generator, "close"):
+            self._generator.close()

@@ -19,13 +19,11 @@ import queue
 import signal
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from tfprefetch.python_worker import READY, receive, serve
+from tfprefetch.python_worker import READY, Worker, receive, serve
 from tfprefetch.shared_blocks import ReadBlocks
-
-Work = Callable[[Sequence[Any]], Any]  # from the items of a task to its result
 
 
 class WorkerDied(RuntimeError):
@@ -46,7 +44,7 @@ class WorkerDied(RuntimeError):
 class ThreadPool:
     """Calls `work` in threads."""
 
-    def __init__(self, work: Work, workers: int) -> None:
+    def __init__(self, work: Worker, workers: int) -> None:
         self._tasks: queue.SimpleQueue = queue.SimpleQueue()
         self._results: queue.SimpleQueue = queue.SimpleQueue()
         self._is_closed = threading.Event()
@@ -75,12 +73,13 @@ class ThreadPool:
 
 
 def _work_on(
-    work: Work, tasks: queue.SimpleQueue, results: queue.SimpleQueue, is_closed: threading.Event
+    work: Worker, tasks: queue.SimpleQueue, results: queue.SimpleQueue, is_closed: threading.Event
 ) -> None:
     while (task := tasks.get()) is not None and not is_closed.is_set():
         number, items = task
         results.put((number, work(items)))
         del task, items  # not kept while waiting for the next
+    work.close()
 
 
 def _end_threads(tasks: queue.SimpleQueue, is_closed: threading.Event, workers: int) -> None:
@@ -98,15 +97,15 @@ class ProcessPool:
         most_held: how many results may be in use at a time before they are copied, per worker.
     """
 
-    def __init__(self, work: Work, workers: int, most_held: int) -> None:
+    def __init__(self, work: Worker, workers: int, most_held: int) -> None:
         # Not fork: TensorFlow's threads, and what locks they hold, do not survive it.
         context = multiprocessing.get_context("spawn")
-        self._workers: list[_Worker] = []
+        self._workers: list[_Process] = []
         self._ready: collections.deque[tuple[int, Any]] = collections.deque()
         self._close = weakref.finalize(self, _close, self._workers)
         try:
             for position in range(workers):
-                self._workers.append(_Worker(context, work, most_held, position))
+                self._workers.append(_Process(context, work, most_held, position))
         except BaseException:
             self.close()
             raise
@@ -127,7 +126,7 @@ class ProcessPool:
             WorkerDied: a worker is gone.
         """
         while not self._ready:
-            waiting: dict[Any, _Worker] = {}
+            waiting: dict[Any, _Process] = {}
             for worker in self._workers:
                 waiting[worker.connection] = worker
                 waiting[worker.process.sentinel] = worker
@@ -146,10 +145,10 @@ class ProcessPool:
         self._close()
 
 
-class _Worker:
+class _Process:
     """One process, and the tasks it has."""
 
-    def __init__(self, context: Any, work: Work, most_held: int, position: int) -> None:
+    def __init__(self, context: Any, work: Worker, most_held: int, position: int) -> None:
         self.numbers: collections.deque[int] = collections.deque()
         self._blocks = ReadBlocks(most_held)
         self.connection, others_end = context.Pipe()
@@ -201,7 +200,7 @@ class _Worker:
         )
 
 
-def _close(workers: list[_Worker]) -> None:
+def _close(workers: list[_Process]) -> None:
     for worker in workers:
         worker.connection.close()
         worker.process.terminate()  # nothing of it is needed, and `load` may take its time

@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Protocol
 
 from tfprefetch.python_values import UnlikeError, stack, to_arrays
 from tfprefetch.shared_blocks import ReadBlocks, WrittenBlocks
@@ -36,6 +36,16 @@ class LoadFailure:
     position: int
     error: BaseException
     trace: str
+
+
+class Worker(Protocol):
+    """What a worker is given: called with the items of a task, and closed at the end."""
+
+    def __call__(self, items: Sequence[Any]) -> Any:  # noqa: D102
+        ...
+
+    def close(self) -> None:  # noqa: D102
+        ...
 
 
 @dataclass(frozen=True)
@@ -66,8 +76,11 @@ class Work:
                 error = error.with_traceback(error.__traceback__.tb_next)  # not from here
             return LoadFailure(len(values), error, "".join(traceback.format_exception(error)))
 
+    def close(self) -> None:
+        """Nothing stays open."""
 
-def serve(connection: Connection, work: Callable[[Sequence[Any]], Any]) -> None:
+
+def serve(connection: Connection, work: Worker) -> None:
     """Answers tasks until the connection ends; says first that it is there.
 
     Tasks are `(number, items, released blocks)`; an answer is a number, what `work` made of the
@@ -84,6 +97,8 @@ def serve(connection: Connection, work: Callable[[Sequence[Any]], Any]) -> None:
             _send(connection, blocks, number, work(items))
     except (EOFError, ConnectionError):
         pass  # the parent is gone, or needs us no more
+    finally:
+        work.close()
 
 
 def _end(signal_number: int, frame: Any) -> None:
