@@ -9,20 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import data
 import programs
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPECTED = json.loads((ROOT / "tests" / "goldens" / "programs.json").read_text())
 ENGINES = ("datasets", "queues")
-
-
-@pytest.fixture(scope="session")
-def data_directory(tmp_path_factory):
-    return data.make(tmp_path_factory.mktemp("examples") / "data")
-
-
 RAW_QUEUES = {"feature_thread": "FIFOQueue", "shuffle_queue": "RandomShuffleQueue"}
 
 
@@ -35,15 +27,8 @@ class Run:
     pipelines: list[dict[str, Any]]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def find_compat():
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setenv("PYTHONPATH", str(ROOT))
-        yield
-
-
 @pytest.fixture(scope="module")
-def run(data_directory, tmp_path_factory):
+def run(data_directory, tmp_path_factory, forked_python):
     """Runs a case under an engine, once; `--strict` where it is to be all datasets."""
 
     @functools.cache
@@ -52,7 +37,7 @@ def run(data_directory, tmp_path_factory):
         stats = directory / "stats.json"
         strict = ["--strict"] if engine == "datasets" and name not in RAW_QUEUES else []
         python = compat_run(f"--engine={engine}", f"--stats={stats}", *strict)
-        done = programs.completed(python, name, data_directory, directory)
+        done = programs.completed(python, name, data_directory, directory, forked_python)
         return Run(done, directory, json.loads(stats.read_text())["pipelines"])
 
     return once
@@ -88,10 +73,16 @@ def test_a_queue_of_the_programs_own_stays_one(name, queue, run):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_photos_are_shuffled_within_each_epoch(engine, data_directory, tmp_path):
+def test_photos_are_shuffled_within_each_epoch(engine, data_directory, tmp_path, forked_python):
     script = programs.LEGACY / "read_photos.py"
     arguments = [f"--data_dir={data_directory}", "--shuffle", "--num_epochs=20"]
-    done = run_script(compat_run(f"--engine={engine}"), script, arguments, tmp_path)
+    done = forked_python(
+        [*compat_run(f"--engine={engine}"), str(script), *arguments],
+        cwd=tmp_path,
+        env=os.environ,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
     photos = {path.read_bytes(): path.name for path in (data_directory / "photos").iterdir()}
     written = [photos[(tmp_path / f"read/test_{i}.jpg").read_bytes()] for i in range(1, 61)]
     epochs = [tuple(written[start : start + 3]) for start in range(0, 60, 3)]
@@ -124,17 +115,3 @@ def test_the_python_function_runs_ahead_within_bounds(run):
     assert delivered == 24
     # capacity 2, one thread, batches of 2
     assert 24 <= calls <= 24 + 2 + 1 + 2
-
-
-def run_script(python, script, arguments, directory):
-    done = subprocess.run(
-        [*python, str(script), *arguments],
-        cwd=directory,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=programs.TIMEOUT_S,
-    )
-    assert done.returncode == 0, done.stderr
-    return done
