@@ -31,6 +31,7 @@ benchmarks: $(DEMO)
 	$(BIN)/python benchmarks/small_records.py
 	$(BIN)/python benchmarks/fixed_records.py
 	$(BIN)/python benchmarks/raw_arrays.py
+	$(BIN)/python benchmarks/python_loaders.py
 	$(BIN)/python benchmarks/device_transfer.py
 
 # Asks the real TensorFlow 1.15.5 again, and fails where its answers differ from the committed ones.

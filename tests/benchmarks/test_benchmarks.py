@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+FEW_RECORDS = ["--records=200", "--batch_size=16"]
 CONTESTANTS = {
-    "small_records": 4,
-    "fixed_records": 5,
-    "raw_arrays": 4,
+    "small_records": (4, FEW_RECORDS),
+    "fixed_records": (5, FEW_RECORDS),
+    "raw_arrays": (4, FEW_RECORDS),
+    "python_loaders": (6, ["--load_ms=1", "--step_ms=1"]),
 }
 
 
@@ -22,9 +24,10 @@ def test_every_benchmark_is_run():
     assert scripts == {"contest", "device_transfer", *CONTESTANTS}
 
 
-@pytest.mark.parametrize(("script", "contestants"), CONTESTANTS.items())
-def test_a_row_for_each_contestant(script, contestants, forked_python):
-    flags = ["--records=200", "--batch_size=16", "--seconds=0.01", "--rounds=2"]
+@pytest.mark.parametrize("script", CONTESTANTS)
+def test_a_row_for_each_contestant(script, forked_python):
+    contestants, flags = CONTESTANTS[script]
+    flags = [*flags, "--seconds=0.01", "--rounds=2"]
     done = forked_python(
         [sys.executable, f"benchmarks/{script}.py", *flags],
         cwd=REPOSITORY,
@@ -36,7 +39,7 @@ def test_a_row_for_each_contestant(script, contestants, forked_python):
     header, ruler, *rows = done.stdout.splitlines()
     assert header.split() == ["contestant", "records/s", "ratio", "spread"]
     assert set(ruler) == {"-", " "}
-    assert len(rows) == contestants
+    assert len(rows) >= contestants  # some take part where they are installed
     for row in rows:
         name, rate, ratio, low, high = re.fullmatch(
             r"(\S.*?) +([\d,]+) +([\d.]+) +([\d.]+) to ([\d.]+)", row
