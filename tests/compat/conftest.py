@@ -112,7 +112,10 @@ def tf1_behavior(request):
 
 @pytest.fixture
 def session():
-    with tf.compat.v1.Session() as session:
+    """A session that takes graphs as they are: the goldens' are optimized, as by default."""
+    config = tf.compat.v1.ConfigProto()
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    with tf.compat.v1.Session(config=config) as session:
         yield session
 
 

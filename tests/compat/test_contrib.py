@@ -6,8 +6,6 @@ What TensorFlow 1.15.5 did is in tests/goldens/contrib.py and slim.py.
 import importlib
 import json
 import os
-import pathlib
-import subprocess
 import sys
 import textwrap
 
@@ -23,8 +21,6 @@ from compat.contrib.prefetching import prefetch_queue
 from compat.facade import Facade
 from compat.report import Report
 from compat.settings import settings
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -221,19 +217,23 @@ def test_a_bound_package_names_what_is_missing(package):
 # ---------------------------------------------------------------- the extra `legacy`
 
 
-def run(tmp_path, program, *options, **environment):
-    (tmp_path / "program.py").write_text(textwrap.dedent(program))
-    return subprocess.run(
-        [sys.executable, "-m", "compat", "run", *options, "program.py"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
+@pytest.fixture
+def run(tmp_path, forked_python):
+    """Runs a program's text."""
+
+    def run_text(program, *options, **environment):
+        (tmp_path / "program.py").write_text(textwrap.dedent(program))
+        return forked_python(
+            [sys.executable, "-m", "compat", "run", *options, "program.py"],
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            text=True,
+        )
+
+    return run_text
 
 
-def test_run_gives_programs_keras_2(tmp_path):
+def test_run_gives_programs_keras_2(run):
     pytest.importorskip("tf_keras")
     program = """
         import tensorflow as tf
@@ -250,12 +250,12 @@ def test_run_gives_programs_keras_2(tmp_path):
             session.run(step, {images: [[[[1.0] * 3] * 8] * 8] * 2})
         print(len(tf.get_collection(tf.GraphKeys.UPDATE_OPS)), outputs.shape)
     """
-    done = run(tmp_path, program)
+    done = run(program)
     assert (done.stdout, done.returncode) == ("2 (2, 3, 4)\n", 0), done.stderr
-    assert "layers" in run(tmp_path, program, TF_USE_LEGACY_KERAS="0").stderr, "the user decides"
+    assert "layers" in run(program, TF_USE_LEGACY_KERAS="0").stderr, "the user decides"
 
 
-def test_run_serves_slim_by_all_its_names(tmp_path):
+def test_run_serves_slim_by_all_its_names(run, tmp_path):
     pytest.importorskip("tf_slim")
     pytest.importorskip("tf_keras")
     program = """
@@ -284,7 +284,7 @@ def test_run_serves_slim_by_all_its_names(tmp_path):
         slim.learning.train(step, None, number_of_steps=2, save_summaries_secs=0)
         print(len(slim.get_model_variables()), logits.shape, step.shape)
     """
-    done = run(tmp_path, program, "--strict", "--stats=stats.json")
+    done = run(program, "--strict", "--stats=stats.json")
     assert done.returncode == 0, done.stderr
     variables, *shapes = done.stdout.split(maxsplit=1)
     assert int(variables) > 250 and shapes == ["(2, 2) ()\n"]

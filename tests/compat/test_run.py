@@ -1,5 +1,6 @@
 """`tfprefetch-compat run`, on scripts written the way they were written for TensorFlow 1."""
 
+import functools
 import json
 import os
 import pathlib
@@ -12,9 +13,7 @@ import textwrap
 import pytest
 
 import compat
-from compat.run import command, python2
-from compat.run.imports import is_users_file
-from compat.settings import settings
+from compat.run import python2
 
 ROOT = pathlib.Path(compat.__file__).parents[1]
 
@@ -59,6 +58,16 @@ def run(program, folder, *arguments):
         text=True,
         timeout=240,
     )
+
+
+@pytest.fixture
+def run_forked(program, forked_python):
+    """The same in a fork, for what does not depend on how the process has begun."""
+
+    def run(folder, *arguments):
+        return forked_python([*program, "run", *arguments], cwd=folder, env=os.environ, text=True)
+
+    return run
 
 
 TRAIN = """
@@ -113,7 +122,7 @@ MODEL = """
 
 
 @pytest.mark.parametrize("engine", ["datasets", "queues"])
-def test_an_unmodified_script_runs(program, project, tmp_path, engine):
+def test_an_unmodified_script_runs(program, run_forked, project, tmp_path, engine):
     folder = project({"train.py": TRAIN, "model.py": MODEL})
     if engine == "queues":
         # TensorFlow's own producers need what ours do not.
@@ -124,8 +133,8 @@ def test_an_unmodified_script_runs(program, project, tmp_path, engine):
             )
         )
     stats = tmp_path / "stats.json"
-    done = run(
-        program,
+    run_in = functools.partial(run, program) if engine == "datasets" else run_forked
+    done = run_in(
         tmp_path,
         f"--engine={engine}",
         "--stats",
@@ -212,7 +221,7 @@ def test_the_process_is_the_scripts(program, project, tmp_path):
     assert done.stdout.splitlines() == ["[(2, 'theirs', 'compat.record.batching')]"] * 2
 
 
-def test_tracebacks_and_statuses_are_the_scripts(program, project, tmp_path):
+def test_tracebacks_and_statuses_are_the_scripts(run_forked, project, tmp_path):
     folder = project(
         {
             "script.py": """
@@ -234,7 +243,7 @@ def test_tracebacks_and_statuses_are_the_scripts(program, project, tmp_path):
             "broken.py": "1 / 0",
         }
     )
-    done = run(program, folder, "--stats", str(tmp_path / "stats"), "script.py")
+    done = run_forked(folder, "--stats", str(tmp_path / "stats"), "script.py")
     assert done.returncode == 1
     crf, also_crf, mnist = done.stdout.splitlines()
     assert crf == also_crf and "no successor" in crf and crf.startswith("ModuleNotFoundError")
@@ -249,9 +258,9 @@ def test_tracebacks_and_statuses_are_the_scripts(program, project, tmp_path):
     assert json.loads((tmp_path / "stats").read_text()) == {"pipelines": []}
 
 
-def test_python_2_in_an_imported_module_is_one_line(program, project):
+def test_python_2_in_an_imported_module_is_one_line(run_forked, project):
     folder = project({"script.py": "import helper", "helper.py": "x = 1\nprint 'hello'\n"})
-    done = run(program, folder, "script.py")
+    done = run_forked(folder, "script.py")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
         f"tfprefetch-compat: {folder / 'helper.py'}:2: "
@@ -332,7 +341,7 @@ def test_ctrl_c_ends_a_program_in_the_middle_of_its_data(program, project):
             process.kill()
 
 
-def test_strict_names_the_line(program, project):
+def test_strict_names_the_line(run_forked, project):
     folder = project(
         {
             "script.py": """
@@ -344,90 +353,8 @@ def test_strict_names_the_line(program, project):
             """
         }
     )
-    done = run(program, folder, "--strict", "script.py")
+    done = run_forked(folder, "--strict", "script.py")
     assert done.returncode == 1
     assert f'File "{folder / "script.py"}", line 6' in done.stderr
     error = done.stderr.splitlines()[-1]
     assert "QueueFallbackError" in error and f"FIFOQueue of {folder / 'script.py'}:3 runs" in error
-
-
-@pytest.mark.parametrize(
-    ("arguments", "status", "message"),
-    [
-        (["nosuch.py"], 2, "cannot read nosuch.py: No such file"),
-        (["."], 2, ". is a folder: name the script inside it"),
-        (["notebook.ipynb"], 2, "notebook.ipynb is a notebook"),
-        (["photo.py"], 2, "is not a Python source file"),
-        (["null.py"], 2, "is not a Python source file: it has null bytes"),
-        (["old.py"], 1, "old.py:3: Python 2 syntax (`except Error, name`)"),
-        (["--stats", "nosuch/stats.json", "fine.py"], 2, "--stats: cannot write"),
-    ],
-)
-def test_what_cannot_be_run_is_one_line(tmp_path, monkeypatch, capsys, arguments, status, message):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "photo.py").write_bytes(b"\xff\xd8\xff\xe0")
-    (tmp_path / "null.py").write_bytes(b"x = 1\0")
-    (tmp_path / "old.py").write_text("try:\n  pass\nexcept IOError, error:\n  pass\n")
-    (tmp_path / "fine.py").write_text("raise SystemError('must not run')\n")
-    assert command.main(["run", *arguments]) == status
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("tfprefetch-compat: ") and message in line
-    assert settings.report is None
-
-
-@pytest.mark.parametrize("arguments", [[], ["run"], ["run", "--engine=x", "a.py"], ["run", "--no"]])
-def test_a_wrong_command_line_is_refused(arguments, capsys):
-    with pytest.raises(SystemExit) as exit_:
-        command.main(arguments)
-    assert exit_.value.code == 2
-    assert "usage: tfprefetch-compat" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("source", "name"),
-    [
-        ("print 'x'", "the print statement"),
-        ("print x, y", "the print statement"),
-        ("if x:\n    print '%d' % (\n        1)", "the print statement"),
-        ("exec 'x = 1' in scope", "the exec statement"),
-        ("try:\n  x\nexcept (A, B), error:\n  y", "`except Error, name`"),
-        ("raise ValueError, 'x'", "`raise Error, value`"),
-        ("x = `y`", "backticks for repr()"),
-        ("x <> y", "the operator <>"),
-        ("os.chmod(path, 0777)", "an octal number without 0o"),
-        ("x = 10L", "a long integer (10L)"),
-        ("x = ur'abc'", "a ur'' string"),
-        ("def f(a, (b, c)): pass", "a tuple among the parameters"),
-        ("sorted(x, key=lambda (a, b): a)", "a tuple among the parameters"),
-        ("if x:\n        y\n\tz", "tabs mixed with spaces"),
-    ],
-)
-def test_python_2_constructs_are_named(source, name):
-    with pytest.raises(SyntaxError) as raised:
-        compile(source, "script.py", "exec")
-    assert python2.construct(raised.value) == f"Python 2 syntax ({name})"
-
-
-@pytest.mark.parametrize(
-    "source", ["x = (1 2", "x = 'print y", "def f(x:", "x = = 'print 1' # print 2", "f(a b) # 0777"]
-)
-def test_typing_errors_are_not_python_2(source):
-    with pytest.raises(SyntaxError) as raised:
-        compile(source, "script.py", "exec")
-    assert python2.construct(raised.value) is None
-
-
-@pytest.mark.parametrize(
-    ("path", "users"),
-    [
-        ("/home/me/project/model.py", True),
-        ("/home/me/venv/lib/python3.11/site-packages/slim/nets.py", False),
-        ("/usr/lib/python3/dist-packages/numpy/__init__.py", False),
-        (os.__file__, False),
-        (compat.__file__, False),
-        (os.path.join(os.path.dirname(compat.__file__), "record", "batching.py"), False),
-        (os.path.join(ROOT, "examples", "legacy", "queue.py"), True),
-    ],
-)
-def test_whose_file_it_is(path, users):
-    assert is_users_file(path) is users

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +14,6 @@ from compat.report import Report
 from compat.settings import settings
 
 v1 = tf.compat.v1
-REPOSITORY = Path(__file__).resolve().parents[2]
 SIZE = 6
 
 
@@ -136,7 +133,7 @@ def test_the_failing_element_is_named(session):
         session.run(batch)
 
 
-def test_vectorize_never_on_the_command_line(tmp_path):
+def test_vectorize_never_on_the_command_line(tmp_path, forked_python):
     program = tmp_path / "program.py"
     program.write_text(
         "import tensorflow as tf\n"
@@ -146,14 +143,7 @@ def test_vectorize_never_on_the_command_line(tmp_path):
         "    print(session.run(batch).tolist())\n"
     )
     command = [sys.executable, "-m", "compat", "run", "--vectorize=never", "--stats=stats.json"]
-    done = subprocess.run(
-        [*command, str(program)],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    done = forked_python([*command, str(program)], cwd=tmp_path, env=os.environ, text=True)
     assert done.stdout == "[0, 2, 4, 6]\n", done.stderr
     stats = (tmp_path / "stats.json").read_text()
     assert "map in parallel" in stats

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +58,16 @@ def run(python: list[str], name: str, data: Path, directory: Path) -> dict[str, 
 
 
 def completed(
-    python: list[str], name: str, data: Path, directory: Path
+    python: list[str],
+    name: str,
+    data: Path,
+    directory: Path,
+    run: Callable[..., subprocess.CompletedProcess] = subprocess.run,
 ) -> subprocess.CompletedProcess:
-    """Runs a case in `directory`."""
+    """Runs a case in `directory`, by `run`."""
     case = CASES[name]
     arguments = [argument.replace("DATA", str(data)) for argument in case.arguments]
-    return subprocess.run(
+    return run(
         [*python, str(LEGACY / case.script), *arguments],
         cwd=str(directory),
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},

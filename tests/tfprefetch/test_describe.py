@@ -1,43 +1,19 @@
+"""`describe`: whole pipelines, and the stages of tf.data."""
+
 from __future__ import annotations
 
 import collections
 
 import pytest
 import tensorflow as tf
+from described import ADVICE, identity, last_line, lines, scale
 
 import tfprefetch
 from tfprefetch.notes import Note, add_note, note_of
 from tfprefetch.specs import spec_text
 
 Dataset = tf.data.Dataset
-ADVICE = "  tfprefetch.map_and_batch runs it on whole batches where that gives the same result"
-
-
-@pytest.fixture(autouse=True)
-def _in_directory(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-def lines(dataset):
-    """The lines, with one space in front of the specs."""
-    text = tfprefetch.describe(dataset)
-    indents = [line[: len(line) - len(line.lstrip())] for line in text.splitlines()]
-    return [
-        indent + " ".join(line.split())
-        for indent, line in zip(indents, text.splitlines(), strict=True)
-    ]
-
-
-def last_line(dataset):
-    return lines(dataset)[-1]
-
-
-def scale(image, label):
-    return tf.cast(image, tf.float32) / 255.0, label
-
-
-def identity(*element):
-    return element[0] if len(element) == 1 else element
+pytestmark = pytest.mark.usefixtures("in_directory")
 
 
 # --- whole pipelines ------------------------------------------------------------------------------
@@ -325,108 +301,3 @@ def test_specs():
     assert spec_text(tf.RaggedTensorSpec([None, None, 2], tf.int32)) == "ragged int32[?, ?, 2]"
     assert spec_text(tf.SparseTensorSpec([None, 5])) == "sparse float32[?, 5]"
     assert spec_text({"a": tf.data.DatasetSpec(scalar)}) == '{"a": dataset of int64[]}'
-
-
-# --- the notes of from_files ----------------------------------------------------------------------
-
-
-def write_files():
-    with tf.io.TFRecordWriter("a.rec") as writer:
-        for number in range(1100):
-            writer.write(b"%d" % number)
-    with tf.io.TFRecordWriter("b.rec"):
-        pass
-    for name in ("a.txt", "b.txt"):
-        with open(name, "w") as file:
-            file.write("".join(f"{number:03}" + "\n" * (number % 3 > 0) for number in range(400)))
-
-
-@pytest.mark.parametrize("with_keys", [False, True])
-@pytest.mark.parametrize(
-    ("pattern", "options"),
-    [
-        ("*.rec", {}),
-        ("*.txt", {"reader": "text"}),
-        ("*.txt", {"reader": "fixed", "record_bytes": 5, "ignore_ragged_tail": True}),
-    ],
-)
-def test_blocks_are_the_same_elements_in_the_same_order(pattern, options, with_keys):
-    write_files()
-    dataset = tfprefetch.from_files(pattern, with_keys=with_keys, num_epochs=2, **options)
-    blocks = note_of(dataset).blocks
-    one = tf.TensorSpec([None], tf.string)
-    assert blocks.element_spec == ((one, one) if with_keys else one)
-    elements = list(dataset.as_numpy_iterator())
-    assert list(blocks.unbatch().as_numpy_iterator()) == elements
-    sizes = [int(tf.size(tf.nest.flatten(block)[0])) for block in blocks]
-    assert sum(sizes) == len(elements) > 500
-    assert max(sizes) > 200
-    endless = tfprefetch.from_files(pattern, num_epochs=None, **options)
-    assert note_of(endless).blocks.cardinality() == tf.data.INFINITE_CARDINALITY
-
-
-def read_lines(path):
-    return tf.data.TextLineDataset(path)
-
-
-@pytest.mark.parametrize(
-    ("files", "options", "expected"),
-    [
-        ("*.rec", {}, ["from_files: tfrecord, 2 files", "reads many records at a time"]),
-        (
-            ["a.txt"],
-            {"reader": "text", "shuffle": True, "seed": 0, "num_epochs": None, "with_keys": True},
-            [
-                "from_files: text, 1 file, shuffled, num_epochs=None (for ever), seed=0, "
-                "with_keys=True",
-                "reads many records at a time",
-            ],
-        ),
-        (
-            "*.rec",
-            {"num_shards": 2, "index": 1, "block_length": 3, "compression_type": ""},
-            [
-                "from_files: tfrecord, 2 files, num_shards=2, index=1, block_length=3",
-                "record by record (block_length)",
-            ],
-        ),
-        ("*.txt", {"reader": "whole"}, ["from_files: whole, 2 files", "file by file"]),
-        (
-            "*.txt",
-            {"reader": read_lines},
-            [
-                "from_files: function read_lines, 2 files",
-                "element by element, as the function's datasets deliver them",
-            ],
-        ),
-    ],
-)
-def test_notes_of_from_files(files, options, expected):
-    write_files()
-    dataset = tfprefetch.from_files(files, **options)
-    note = note_of(dataset)
-    assert [note.text, *note.details] == expected
-    assert (note.blocks is None) == ("many" not in expected[1])
-    assert note.inputs == ()
-    assert lines(dataset)[0].startswith(expected[0])
-
-
-def test_from_files_of_names_that_come_later():
-    names = Dataset.from_tensor_slices(["a.txt"]).repeat()
-    assert lines(tfprefetch.from_files(names, "text").map(tf.strings.length))[1:] == [
-        "repeat: for ever string[]",
-        "from_files: text, files of a dataset string[]",
-        "  reads many records at a time",
-        "map: string_length_v2 int32[]",
-        "  example by example: StringLength",
-    ]
-    with tf.Graph().as_default():
-        names = tf.compat.v1.placeholder(tf.string, [None])
-        found = lines(tfprefetch.from_files(names, "text"))
-        assert found[0] == "from_files: text, a tensor of names string[]"
-
-
-def test_notes_are_seen_through_the_wrapping_of_tf1s_datasets():
-    dataset = tf.compat.v1.data.Dataset.range(4)
-    batches = dataset.apply(tfprefetch.map_and_batch(lambda number: number * 2, 2))
-    assert "on whole batches: Mul" in tfprefetch.describe(batches)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
-import subprocess
 import sys
 
 PROGRAM = """
@@ -101,17 +99,10 @@ except tf.errors.InvalidArgumentError as error:
 """
 
 
-def test_conditionals_of_tf1(tmp_path):
+def test_conditionals_of_tf1(tmp_path, forked_python):
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    root = pathlib.Path(__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, str(program)],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(root), "PATH": "", "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-    )
+    done = forked_python([sys.executable, str(program)], cwd=tmp_path, env={}, text=True)
     assert done.returncode == 0, done.stderr
     first_bad = done.stdout.split()[0]
     assert f"map_func failed on element {first_bad}: " in done.stdout

@@ -2,9 +2,9 @@
 
     python test_resuming.py DIRECTORY  # trains, with some kills, until all data are used up
 
-This file is its own program: it imports TensorFlow once, and forks the processes that train, each
-of which restores what the one before it saved before it was killed. All pipelines run side by side,
-a step at a time, and are saved together every few steps.
+This file is its own program: it forks the processes that train, each of which restores what the
+one before it saved before it was killed. All pipelines run side by side, a step at a time, and are
+saved together every few steps.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 import traceback
@@ -183,16 +182,12 @@ def train(directory, end):
 
 
 @pytest.fixture(scope="module")
-def resumed(tmp_path_factory):
+def resumed(tmp_path_factory, forked_python):
     """The directory, the ids that every pipeline delivered, the steps at which it was restored."""
     directory = tmp_path_factory.mktemp("resumed")
     write_files(directory)
-    done = subprocess.run(
-        [sys.executable, __file__, str(directory)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-    )
+    command = [sys.executable, __file__, str(directory)]
+    done = forked_python(command, cwd=directory, env=os.environ, text=True)
     assert done.returncode == 0, done.stderr
     steps, restored, end = [], [], None
     for text in (directory / "log").read_text().splitlines():

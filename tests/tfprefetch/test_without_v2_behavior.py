@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
-import subprocess
 import sys
 
 PROGRAM = """
@@ -54,17 +52,10 @@ with tf.Graph().as_default(), tf.Session() as session:
 """
 
 
-def test_both_functions_in_a_session(tmp_path):
+def test_both_functions_in_a_session(tmp_path, forked_python):
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    root = pathlib.Path(__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, str(program)],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(root), "PATH": "", "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-    )
+    done = forked_python([sys.executable, str(program)], cwd=tmp_path, env={}, text=True)
     assert done.returncode == 0, done.stderr
     position = 16 * 290 + 10 + 2 * 90 + 3 * 190
     assert f"map_func failed on element 290 (r.rec:{position}, many): " in done.stdout
