@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import gc
+import operator
 import os
 import resource
 import sys
@@ -11,8 +13,9 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
+from mapped import UNOPTIMIZED
 
-from tfprefetch import from_files, from_raw, map_and_batch
+from tfprefetch import from_files, from_generator, from_python, from_raw, map_and_batch
 
 FILES = 3
 RECORDS = 4  # per file
@@ -117,6 +120,21 @@ def test_iterators_dropped_in_mid_epoch(directory, kind, iterators):
         iterator = iter(dataset)
         next(iterator)
         del iterator
+    assert_flat(before, held())
+
+
+@pytest.mark.parametrize("kind", ["python", "generator"])
+def test_thousands_of_iterations(kind):
+    """An iterator for each epoch, as Keras has it."""
+    if kind == "python":
+        dataset = from_python(functools.partial(operator.mul, 2), range(4), workers=2)
+    else:
+        dataset = from_generator(lambda: iter(range(0, 8, 2)))
+    dataset = dataset.with_options(UNOPTIMIZED)
+    for epoch in range(300):
+        if epoch == 100:
+            before = held()
+        assert [int(number) for number in dataset] == [0, 2, 4, 6]
     assert_flat(before, held())
 
 

@@ -10,7 +10,9 @@ saved together every few steps.
 from __future__ import annotations
 
 import collections
+import functools
 import json
+import operator
 import os
 import random
 import signal
@@ -23,7 +25,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfprefetch import from_files, from_raw, map_and_batch
+from tfprefetch import context_windows, from_files, from_python, from_raw, map_and_batch
 
 FILES = 3
 RECORDS = 20  # per file
@@ -66,6 +68,11 @@ def pipelines(directory):
         dtypes = (tf.int32, tf.float64)
         return from_raw(files, dtypes, [], 7, num_epochs=EPOCHS, **options)
 
+    def python(**options):
+        # Processes need no TensorFlow for it.
+        load, items = functools.partial(operator.mul, 2), range(FILES * RECORDS)
+        return from_python(load, items, num_epochs=EPOCHS, **options)
+
     fixed = {"record_bytes": 6, "header_bytes": 2}
     many = from_files(str(directory / "many*.txt"), "text", num_epochs=2, shuffle=True)
     return {
@@ -98,6 +105,20 @@ def pipelines(directory):
         # Several pools of 16 records.
         "raw, shuffled": (raw(shuffle=True, shuffle_buffer_bytes=16 * 20), False),
         "npy": (from_raw(directory / "numbers.npy", None, None, 7, num_epochs=EPOCHS), True),
+        # Python loaders.
+        "python, threads": (python(workers=3), True),
+        "python, processes": (
+            python(workers=2, use_multiprocessing=True, batch_size=7, shuffle=True, seed=5),
+            True,
+        ),
+        "python, shuffled": (python(workers=2, batch_size=7, shuffle=True), False),
+        "python, any order": (python(workers=3, deterministic=False), False),
+        "windows": (
+            from_raw(directory / "numbers.raw", tf.int32, [], 7, num_epochs=EPOCHS).apply(
+                context_windows(1, 1, flatten=True)
+            ),
+            True,
+        ),
         "large batches": (batch(many, 60, shuffle_buffer_size=500).shuffle(4), False),
     }
 
@@ -229,7 +250,7 @@ def test_no_element_is_lost_or_comes_twice(resumed):
 
 def test_epochs_stay_apart_where_only_files_are_shuffled(resumed):
     _, delivered, _ = resumed
-    for name in ("files shuffled", "user's repeat", "raw, shuffled"):
+    for name in ("files shuffled", "user's repeat", "raw, shuffled", "python, shuffled"):
         epochs = np.sort(np.reshape(delivered[name], [EPOCHS, FILES * RECORDS]), 1)
         assert (epochs == epochs[0]).all(), name
 
