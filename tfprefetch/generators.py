@@ -53,7 +53,7 @@ def from_generator(
             element of each in turn, those that have ended left out.
         use_multiprocessing: whether each generator runs in a process instead of a thread, for
             generators that compute in Python. See `from_python`.
-        max_queue_size: how many elements it may be ahead.
+        max_queue_size: how many elements it may be ahead (2, if that is 1).
         output_signature: `tf.TensorSpec`s in the structure of an element. None: as the first one
             is, for which the (first) generator is begun once more, at once. Needed where shapes
             vary.
@@ -138,9 +138,9 @@ class _Source:
             signature,
         )
         self._dtypes = map_leaves(lambda path, spec: numpy_dtype(spec.dtype), signature)
-        # Two chunks: one is filled while the other waits.
+        # One half is on its way to TensorFlow, the other waits to be taken.
         self._chunk_size = max(max_queue_size // 2, 1)
-        self._chunks_ahead = max_queue_size // self._chunk_size
+        self._most_ahead = max(max_queue_size - self._chunk_size, 1)
 
     def dataset(self, number: tf.Tensor) -> tf.data.Dataset:
         """The elements of one of the generators."""
@@ -152,23 +152,26 @@ class _Source:
         first = getattr(self._functions[0], "__name__", type(self._functions[0]).__name__)
         more = f" and {len(self._functions) - 1} more" if len(self._functions) > 1 else ""
         kind = "process" if self._use_multiprocessing else "thread"
-        ahead = self._chunk_size * self._chunks_ahead
+        ahead = self._chunk_size + self._most_ahead
         detail = f"each in a {kind} of its own, at most {ahead} elements ahead"
         return Note(f"from_generator: {first}{more}", (detail,))
 
     def _chunks(self, number: Any) -> Iterator[Any]:
         """One generator's elements, stacked by chunks where they can be."""
         work = TakeChunk(
-            self._functions[int(number)], self._chunk_size, self._is_stacked, self._dtypes
+            self._functions[int(number)],
+            self._chunk_size,
+            self._most_ahead,
+            self._is_stacked,
+            self._dtypes,
         )
         if self._use_multiprocessing:
-            pool = ProcessPool(work, 1, most_held=2 * self._chunks_ahead + 4)
+            pool = ProcessPool(work, 1, most_held=8)
         else:
             pool = ThreadPool(work, 1)
         # TensorFlow closes this generator when the iterator is gone.
         try:
-            for position in range(self._chunks_ahead):
-                pool.submit(position, [None])
+            pool.submit(0, [None])
             while True:
                 _, chunk = pool.wait()
                 is_last = chunk.is_last or chunk.failure is not None
@@ -188,7 +191,9 @@ class _Source:
 
 
 def _signature_of_first(function: MakeGenerator) -> Any:
-    chunk = TakeChunk(function, most=1, is_stacked=False)([None])
+    take = TakeChunk(function, most=1, most_ahead=1, is_stacked=False)
+    chunk = take([None])
+    take.close()
     if chunk.failure is not None:
         raise LoadError("the generator failed", chunk.failure).original()
     if not chunk.values:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pickle
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfprefetch.python_values import map_leaves
+from tfprefetch.python_values import flatten, map_leaves
 from tfprefetch.specs import spec_text
 
 
@@ -41,6 +41,15 @@ def as_sequence(items: Iterable[Any]) -> Sequence[Any]:
             f"items must be a sequence of what load is called with, got a {type(items).__name__}; "
             "a single item goes into a list"
         )
+    if isinstance(items, Set):
+        raise TypeError(
+            "items must have an order, or a seed would not fix it, and nothing could be resumed; "
+            f"got a {type(items).__name__}: pass sorted(items)"
+        )
+    if isinstance(items, np.ndarray) and not items.ndim:
+        raise TypeError(f"items must be a sequence, got an array without dimensions: {items!r}")
+    if isinstance(items, list):
+        return list(items)  # the program's own may change
     if isinstance(items, Sequence | np.ndarray):
         return items
     try:
@@ -93,7 +102,13 @@ def checked_signature(output_signature: Any) -> Any:
 
 
 def signature_of(value: Any) -> Any:
-    """The specs of a structure of arrays."""
+    """The specs of a structure of arrays.
+
+    Raises:
+        TypeError: there is no array in it, or one of a type that TensorFlow does not have.
+    """
+    if not flatten(value):
+        raise TypeError(f"{value!r} holds no array: load must return at least one")
     return map_leaves(
         lambda path, array: tf.TensorSpec(
             array.shape, tf.string if array.dtype == object else tf.as_dtype(array.dtype)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import os
 import secrets
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -29,6 +30,7 @@ from tfprefetch.python_arguments import (
     numpy_dtype,
     signature_of,
 )
+from tfprefetch.python_pools import PoolClosed
 from tfprefetch.python_runs import Cursor, Job, Run, load_error
 from tfprefetch.python_sources import steps_dataset
 from tfprefetch.python_values import map_leaves
@@ -210,6 +212,7 @@ class PrefetchedIterator(Iterator[Any]):
         self._run = run
         self._close = weakref.finalize(self, Run.close, run)
         self._close.atexit = False  # pools see to that themselves
+        self._lock = threading.Lock()
 
     @property
     def index(self) -> int:
@@ -221,20 +224,23 @@ class PrefetchedIterator(Iterator[Any]):
         self._close()
 
     def __next__(self) -> Any:
-        if not self._close.alive:
-            raise StopIteration
-        try:
-            delivered = self._run.next()
-        except BaseException:
-            self.close()
-            raise
-        if delivered is None:
-            self.close()
-            raise StopIteration
-        if delivered.error is not None:
-            self.close()
-            raise delivered.error.original()
-        return delivered.value
+        with self._lock:  # threads may take turns
+            if not self._close.alive:
+                raise StopIteration
+            try:
+                delivered = self._run.next()
+            except PoolClosed:
+                raise StopIteration from None  # another thread closed it meanwhile
+            except BaseException:
+                self.close()
+                raise
+            if delivered is None:
+                self.close()
+                raise StopIteration
+            if delivered.error is not None:
+                self.close()
+                raise delivered.error.original()
+            return delivered.value
 
     def __len__(self) -> int:
         steps = self._run.job.steps
@@ -284,7 +290,7 @@ def _job(
     dtypes = None
     if signature is not None:
         dtypes = map_leaves(lambda path, spec: numpy_dtype(spec.dtype), signature)
-    work = Work(load, batch_size is not None, dtypes)
+    work = Work(load, batch_size is not None, dtypes, copies=not use_multiprocessing)
     if use_multiprocessing:
         check_picklable("load", load)
     workers = workers or _cores()
@@ -315,7 +321,7 @@ def _key(seed: int | None, iteration: int) -> int:
     if seed is None:
         return secrets.randbits(62)
     state = np.random.SeedSequence([seed % 2**64, iteration]).generate_state(1, np.uint64)
-    return int(state[0] >> 2)
+    return int(state[0]) >> 2
 
 
 def _signature_of_first(load: Callable[[Any], Any], items: Sequence[Any]) -> Any:
@@ -324,7 +330,8 @@ def _signature_of_first(load: Callable[[Any], Any], items: Sequence[Any]) -> Any
             "items is empty, so there is no first item to tell what load returns: check where they "
             "come from, or pass output_signature"
         )
-    outcome = Work(load, is_batch=False)([items[0]])
+    with tf.init_scope():  # also where the dataset is made in another dataset's function
+        outcome = Work(load, is_batch=False)([items[0]])
     if isinstance(outcome, LoadFailure):
         raise load_error(outcome, 0, items[0]).original()
     return signature_of(outcome)

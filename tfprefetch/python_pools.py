@@ -11,19 +11,27 @@ received where they are waited for. So a Python loop in the program does not los
 
 from __future__ import annotations
 
+import atexit
 import collections
 import contextlib
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.util  # registers what it does at exit
+import os
 import queue
 import signal
 import threading
+import time
 import weakref
 from collections.abc import Sequence
+from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
-from tfprefetch.python_worker import READY, Worker, receive, serve
+from tfprefetch.python_worker import Worker
 from tfprefetch.shared_blocks import ReadBlocks
+from tfprefetch.worker_process import READY, receive, serve
+
+_SECONDS_TO_END = 2.0  # then processes are killed
 
 
 class WorkerDied(RuntimeError):
@@ -41,20 +49,29 @@ class WorkerDied(RuntimeError):
         return self.args[1]
 
 
+class PoolClosed(RuntimeError):
+    """Somebody closed the pool while a result was waited for."""
+
+    def __init__(self) -> None:
+        super().__init__("closed while an element was waited for")
+
+
 class ThreadPool:
     """Calls `work` in threads."""
 
     def __init__(self, work: Worker, workers: int) -> None:
         self._tasks: queue.SimpleQueue = queue.SimpleQueue()
         self._results: queue.SimpleQueue = queue.SimpleQueue()
-        self._is_closed = threading.Event()
-        self._close = weakref.finalize(self, _end_threads, self._tasks, self._is_closed, workers)
-        self._close.atexit = False
+        is_closed = threading.Event()
+        self._close = weakref.finalize(
+            self, _end_threads, self._tasks, self._results, is_closed, workers
+        )
+        _close_at_exit(self)
         for position in range(workers):
             # Daemons, because nobody wants to wait for `load` when the program ends.
             threading.Thread(
                 target=_work_on,
-                args=(work, self._tasks, self._results, self._is_closed),
+                args=(work, self._tasks, self._results, is_closed),
                 name=f"tfprefetch-load-{position}",
                 daemon=True,
             ).start()
@@ -64,8 +81,15 @@ class ThreadPool:
         self._tasks.put((number, items))
 
     def wait(self) -> tuple[int, Any]:
-        """Any task's number and its result, once there is one."""
-        return self._results.get()
+        """Any task's number and its result, once there is one.
+
+        Raises:
+            PoolClosed: it was closed meanwhile.
+        """
+        result = self._results.get()
+        if result is None:
+            raise PoolClosed
+        return result
 
     def close(self) -> None:
         """Ends the threads once they have done what they are at; does not wait for it."""
@@ -82,8 +106,11 @@ def _work_on(
     work.close()
 
 
-def _end_threads(tasks: queue.SimpleQueue, is_closed: threading.Event, workers: int) -> None:
+def _end_threads(
+    tasks: queue.SimpleQueue, results: queue.SimpleQueue, is_closed: threading.Event, workers: int
+) -> None:
     is_closed.set()
+    results.put(None)
     for _ in range(workers):
         tasks.put(None)
 
@@ -98,14 +125,29 @@ class ProcessPool:
     """
 
     def __init__(self, work: Worker, workers: int, most_held: int) -> None:
+        if multiprocessing.current_process().daemon:
+            raise RuntimeError(
+                "use_multiprocessing=True does not work in a daemonic process, which may not have "
+                "processes of its own: start that one with daemon=False, or use threads here"
+            )
         # Not fork: TensorFlow's threads, and what locks they hold, do not survive it.
         context = multiprocessing.get_context("spawn")
+        pickled = None
+        # What only a process that is about to start can be given, as locks, goes with it. All else
+        # is sent: while a process is started, nobody would notice that it died reading.
+        with contextlib.suppress(RuntimeError):
+            pickled = bytes(ForkingPickler.dumps(work))
         self._workers: list[_Process] = []
         self._ready: collections.deque[tuple[int, Any]] = collections.deque()
-        self._close = weakref.finalize(self, _close, self._workers)
+        self._close = weakref.finalize(self, _close, self._workers, os.getpid())
+        _close_at_exit(self)
         try:
             for position in range(workers):
-                self._workers.append(_Process(context, work, most_held, position))
+                given = work if pickled is None else None
+                self._workers.append(_Process(context, given, most_held, position))
+            if pickled is not None:
+                for worker in self._workers:
+                    worker.send_work(pickled)
         except BaseException:
             self.close()
             raise
@@ -124,21 +166,31 @@ class ProcessPool:
 
         Raises:
             WorkerDied: a worker is gone.
+            PoolClosed: it was closed meanwhile.
         """
-        while not self._ready:
-            waiting: dict[Any, _Process] = {}
-            for worker in self._workers:
-                waiting[worker.connection] = worker
-                waiting[worker.process.sentinel] = worker
-            for ready in multiprocessing.connection.wait(list(waiting)):
-                worker = waiting[ready]
-                if ready is worker.connection:
-                    number, outcome = worker.receive()
-                    if number != READY:
-                        self._ready.append((number, outcome))
-                elif not worker.connection.poll():  # what it sent before it ended is good
-                    raise worker.death()
+        try:
+            while not self._ready:
+                self._receive()
+        except (OSError, TypeError, ValueError):  # of connections that are closed
+            if self._close.alive:
+                raise
+            raise PoolClosed from None
         return self._ready.popleft()
+
+    def _receive(self) -> None:
+        """Waits for something from the workers."""
+        waiting: dict[Any, _Process] = {}
+        for worker in self._workers:
+            waiting[worker.connection] = worker
+            waiting[worker.process.sentinel] = worker
+        for ready in multiprocessing.connection.wait(list(waiting)):
+            worker = waiting[ready]
+            if ready is worker.connection:
+                number, outcome = worker.receive()
+                if number != READY:
+                    self._ready.append((number, outcome))
+            elif not worker.connection.poll():  # what it sent before it ended is good
+                raise worker.death()
 
     def close(self) -> None:
         """Ends the processes, also in the middle of their work."""
@@ -148,7 +200,7 @@ class ProcessPool:
 class _Process:
     """One process, and the tasks it has."""
 
-    def __init__(self, context: Any, work: Worker, most_held: int, position: int) -> None:
+    def __init__(self, context: Any, work: Worker | None, most_held: int, position: int) -> None:
         self.numbers: collections.deque[int] = collections.deque()
         self._blocks = ReadBlocks(most_held)
         self.connection, others_end = context.Pipe()
@@ -161,10 +213,16 @@ class _Process:
             others_end.close()  # so that the worker's end is seen here
         self._is_ready = False
 
+    def send_work(self, pickled: bytes) -> None:
+        with contextlib.suppress(ConnectionError):  # that it is dead is seen later
+            self.connection.send_bytes(pickled)
+
     def send(self, number: int, items: Sequence[Any]) -> None:
         self.numbers.append(number)
+        # By itself, so that what cannot be unpickled there is an error of this task alone.
+        pickled = bytes(ForkingPickler.dumps(items))
         try:
-            self.connection.send((number, items, self._blocks.released()))
+            self.connection.send((number, pickled, self._blocks.released()))
         except ConnectionError:
             raise self.death() from None
 
@@ -183,10 +241,12 @@ class _Process:
         self.process.join(5.0)
         code = self.process.exitcode
         how = f"exit code {code}"
-        if code is not None and code < 0:
+        # One that handles SIGTERM ends with the code that a shell gives for it.
+        number = signal.SIGTERM if code == 128 + signal.SIGTERM else -(code or 0)
+        if number > 0:
             with contextlib.suppress(ValueError):
-                how = f"signal {signal.Signals(-code).name}"
-            if code == -signal.SIGKILL:
+                how = f"signal {signal.Signals(number).name}"
+            if number == signal.SIGKILL:
                 how += ", which is what the system sends when memory runs out"
         if not self._is_ready:
             return WorkerDied(
@@ -200,12 +260,29 @@ class _Process:
         )
 
 
-def _close(workers: list[_Process]) -> None:
+def _close(workers: list[_Process], owner: int) -> None:
+    if os.getpid() != owner:
+        return  # a fork of the program ended, whose workers these are not
     for worker in workers:
         worker.connection.close()
         worker.process.terminate()  # nothing of it is needed, and `load` may take its time
+    deadline = time.monotonic() + _SECONDS_TO_END
     for worker in workers:
-        worker.process.join(2.0)
+        worker.process.join(max(deadline - time.monotonic(), 0.0))
         if worker.process.exitcode is None:  # it does not get to the signal, or ignores it
             worker.process.kill()
             worker.process.join()
+
+
+_open_pools: weakref.WeakSet = weakref.WeakSet()
+
+
+def _close_at_exit(pool: ThreadPool | ProcessPool) -> None:
+    pool._close.atexit = False  # that may come too late, see below
+    _open_pools.add(pool)
+
+
+@atexit.register  # before what multiprocessing registered, which waits for processes to end
+def _close_all() -> None:
+    for pool in list(_open_pools):
+        pool.close()

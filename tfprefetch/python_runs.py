@@ -15,7 +15,6 @@ import contextlib
 import reprlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from tfprefetch.python_pools import ProcessPool, ThreadPool, WorkerDied
 from tfprefetch.python_worker import LoadFailure, Work
 
 Pool = ThreadPool | ProcessPool
+_MOST_HELD = 32  # results per worker that are not copied; each holds a file descriptor
 _MOST_AHEAD = 10_000  # steps that may overtake one that takes its time
 
 
@@ -105,28 +105,37 @@ class Job:
             return None
         return self.steps_per_epoch * (self.num_epochs or 0)
 
-    def indices(self, key: int, step: int) -> np.ndarray:
-        """Which items a step holds."""
-        epoch, position = divmod(step, self.steps_per_epoch)
-        size = self.batch_size or 1
-        begin, end = position * size, min((position + 1) * size, len(self.items))
-        if self.shuffle:
-            return _order(key, epoch, len(self.items))[begin:end]
-        return np.arange(begin, end)
-
     def new_pool(self) -> Pool:
         """Workers for one run at a time."""
         workers = min(self.workers, self.max_queue_size)
         if self.use_multiprocessing:
             # What a program holds on to, as tf.data does with what it has read ahead, is not
             # copied, as long as it is about as much as is under way anyway.
-            return ProcessPool(self.work, workers, most_held=2 * self.max_queue_size + 4)
+            most_held = min(2 * self.max_queue_size + 4, _MOST_HELD)
+            return ProcessPool(self.work, workers, most_held)
         return ThreadPool(self.work, workers)
 
 
-@lru_cache(maxsize=4)
-def _order(key: int, epoch: int, count: int) -> np.ndarray:
-    return np.random.Generator(np.random.PCG64([key, epoch])).permutation(count)
+class _Order:
+    """Which items the steps hold; keeps the orders of two epochs."""
+
+    def __init__(self, job: Job, key: int) -> None:
+        self._job, self._key = job, key
+        self._orders: dict[int, np.ndarray] = {}
+
+    def indices(self, step: int) -> np.ndarray:
+        job = self._job
+        epoch, position = divmod(step, job.steps_per_epoch)
+        size = job.batch_size or 1
+        begin, end = position * size, min((position + 1) * size, len(job.items))
+        if not job.shuffle:
+            return np.arange(begin, end)
+        if epoch not in self._orders:
+            while len(self._orders) > 1:
+                del self._orders[min(self._orders)]
+            generator = np.random.Generator(np.random.PCG64([self._key, epoch]))
+            self._orders[epoch] = generator.permutation(len(job.items))
+        return self._orders[epoch][begin:end]
 
 
 @dataclass(frozen=True)
@@ -189,6 +198,7 @@ class Run:
         self.cursor = cursor
         self.pool = pool
         self.job = job
+        self._order = _Order(job, cursor.key)
         self._next_step = cursor.step
         self._indices: dict[int, np.ndarray] = {}  # of the steps under way
         self._loaded: dict[int, Any] = {}
@@ -267,7 +277,7 @@ class Run:
                 return
             self._next_step += 1
             if step not in self.cursor.ahead:
-                self._indices[step] = job.indices(self.cursor.key, step)
+                self._indices[step] = self._order.indices(step)
                 self._send(step)
 
     def _send(self, step: int) -> None:

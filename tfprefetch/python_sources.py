@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfprefetch.aligned import aligned_bytes
 from tfprefetch.python_arguments import check_shapes, numpy_dtype
 from tfprefetch.python_runs import Cursor, Job, Pool, Run
-from tfprefetch.raw_array import aligned_bytes
 
 _ITERATOR_GONE_SECONDS = 0.5  # a run that nobody has asked for so long, with no token, ends
 _POOL_KEPT_SECONDS = 1.0  # how long the next epoch may take to begin with the same workers

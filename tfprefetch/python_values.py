@@ -10,12 +10,13 @@ This runs in worker processes, which start much faster if they need not import T
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-_OF_PYTHON = {bool: np.bool_, int: np.int32, float: np.float32, complex: np.complex128}
+from tfprefetch.aligned import aligned_bytes
 
 
 def flatten(value: Any) -> list[Any]:
@@ -98,7 +99,30 @@ def stack(values: Sequence[Any]) -> Any:
             map_leaves(_check_alike, values[0], value)
         except ValueError as error:
             raise UnlikeError(position, str(error)) from None
-    return map_leaves(lambda path, *leaves: np.stack(leaves), *values)
+
+    def stacked(path: str, *leaves: np.ndarray) -> np.ndarray:
+        shape = (len(leaves), *leaves[0].shape)
+        return _into(shape, leaves[0].dtype, lambda array, _: np.stack(leaves, out=array), None)
+
+    return map_leaves(stacked, *values)
+
+
+def copied(value: Any) -> Any:
+    """The same arrays in memory of their own, which TensorFlow takes over without a copy."""
+    return map_leaves(lambda path, array: _into(array.shape, array.dtype, np.copyto, array), value)
+
+
+def _into(
+    shape: tuple[int, ...], dtype: np.dtype, fill: Callable[..., Any], source: Any
+) -> np.ndarray:
+    """A new array that `fill(array, source)` has filled; aligned as TensorFlow's are."""
+    if dtype.hasobject:
+        array = np.empty(shape, dtype)
+    else:
+        size = math.prod(shape) * dtype.itemsize
+        array = aligned_bytes(size).view(dtype).reshape(shape)
+    fill(array, source)
+    return array
 
 
 class UnlikeError(ValueError):
@@ -134,9 +158,11 @@ def _to_array(path: str, leaf: Any, dtype: np.dtype | None = None) -> np.ndarray
     where = f" at {path}" if path else ""
     if hasattr(leaf, "numpy"):  # a tensor of TensorFlow or PyTorch
         leaf = leaf.numpy()
-    of_python = not isinstance(leaf, np.ndarray | np.generic)
+    of_python = isinstance(leaf, bool | int | float | list) and not isinstance(leaf, np.generic)
     if leaf is None or isinstance(leaf, set | Callable):
         raise TypeError(f"{leaf!r}{where} is no array, number or text")
+    if isinstance(leaf, np.ma.MaskedArray):
+        raise TypeError(f"a masked array{where} would lose its mask: return array.filled(...), too")
     try:
         array = np.asarray(leaf)
     except ValueError as error:

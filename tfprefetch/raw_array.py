@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfprefetch.aligned import aligned_bytes
 from tfprefetch.damage import DamagedFileError
 
-_ALIGNMENT_BYTES = 64
 _NPY_HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -97,13 +97,6 @@ class RawArray:
         if self.dtype.is_bool:
             np.not_equal(buffer, 0, out=buffer.view(bool))  # a bool of another byte is undefined
         return buffer.view(self.dtype.as_numpy_dtype).reshape([-1, *self.shape])
-
-
-def aligned_bytes(size: int) -> np.ndarray:
-    """Memory that TensorFlow takes over; an array that is not aligned like its own it copies."""
-    buffer = np.empty(size + _ALIGNMENT_BYTES, np.uint8)
-    start = -buffer.ctypes.data % _ALIGNMENT_BYTES
-    return buffer[start : start + size]
 
 
 def open_array(

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfprefetch.aligned import aligned_bytes
 from tfprefetch.damage import DamagedFileError
-from tfprefetch.raw_array import RawArray, aligned_bytes
+from tfprefetch.raw_array import RawArray
 
 POSITION_BYTES = 8  # what a record costs in a shuffled pool besides its own bytes
 _BLOCKS_PER_POOL = 128

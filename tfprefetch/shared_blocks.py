@@ -21,8 +21,9 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
+from tfprefetch.aligned import ALIGNMENT_BYTES, aligned_bytes
+
 _SHARES_MEMORY = hasattr(os, "memfd_create") and hasattr(socket, "send_fds")  # Linux
-_ALIGNMENT_BYTES = 64  # TensorFlow takes over only memory that is aligned like its own
 _INLINE_BYTES = 4096  # so little is sent over the connection, which is quicker
 _PAGE_BYTES = mmap.PAGESIZE
 
@@ -43,7 +44,7 @@ class WrittenBlocks:
         layout, size = [], 0
         for buffer in buffers:
             layout.append((size, buffer.nbytes))
-            size += -(-buffer.nbytes // _ALIGNMENT_BYTES) * _ALIGNMENT_BYTES
+            size += -(-buffer.nbytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
         if size <= _INLINE_BYTES or not _SHARES_MEMORY:
             connection.send((None, size, layout))
             if size:
@@ -99,20 +100,26 @@ class ReadBlocks:
         """The buffers that the worker sent: writable, and the caller's alone."""
         number, size, layout = connection.recv()
         if number is None:
-            memory = _aligned(size)
+            memory = aligned_bytes(size)
             if size:
                 connection.recv_bytes_into(memory)
         else:
             if size < 0:
                 size = -size
                 with socket.socket(fileno=os.dup(connection.fileno())) as channel:
-                    _, [descriptor], _, _ = socket.recv_fds(channel, 1, 1)
+                    _, descriptors, _, _ = socket.recv_fds(channel, 1, 1)
+                if not descriptors:
+                    raise OSError(
+                        "this process has as many files open as it may, and no room for memory "
+                        "that it shares with a worker: raise the limit (ulimit -n), or close some"
+                    )
+                (descriptor,) = descriptors
                 self._memory[number] = mmap.mmap(descriptor, os.fstat(descriptor).st_size)
                 os.close(descriptor)
             memory = np.frombuffer(self._memory[number], np.uint8, size)
             self._held += 1
             if self._held > self._most_held:
-                copy = _aligned(size)
+                copy = aligned_bytes(size)
                 copy[:] = memory
                 memory = copy
                 self._released.append(number)
@@ -120,12 +127,6 @@ class ReadBlocks:
                 # All arrays that are made of this one keep it alive.
                 weakref.finalize(memory, self._released.append, number).atexit = False
         return [memoryview(memory[begin : begin + size]) for begin, size in layout]
-
-
-def _aligned(size: int) -> np.ndarray:
-    buffer = np.empty(size + _ALIGNMENT_BYTES, np.uint8)
-    begin = -buffer.ctypes.data % _ALIGNMENT_BYTES
-    return buffer[begin : begin + size]
 
 
 def _fill(

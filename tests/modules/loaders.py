@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,29 @@ def leave(number):
     if number == 3:
         sys.exit("enough")
     return number
+
+
+def not_contiguous(item):
+    return np.zeros([1000, 1000], np.uint8)[:, ::2]
+
+
+def kill_parent_of_none(number):
+    """Somebody ends the worker, politely."""
+    if number == 5:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+    return number
+
+
+def local_type(number):
+    class Local(tuple):
+        __slots__ = ()
+        _fields = ("x",)
+
+        def __new__(cls, x):
+            return super().__new__(cls, (x,))
+
+    return Local(number)
 
 
 def kill_at_seven(number):
@@ -105,3 +129,8 @@ def kill_after_two():
 
 def threads_of_loaders():
     return [thread for thread in threading.enumerate() if thread.name.startswith("tfprefetch")]
+
+
+def raise_in_generator():
+    yield 1.0
+    raise ThatCannotBeSent("salt", "pepper")

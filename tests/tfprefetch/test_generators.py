@@ -123,12 +123,11 @@ def test_it_runs_ahead_but_not_too_far(tmp_path, use_multiprocessing, max_queue_
     assert until((tmp_path / "closed").exists)
 
 
-def test_slow_elements_do_not_wait_for_each_other():
+def test_what_is_there_need_not_wait_for_what_is_not():
     go_on = threading.Event()
 
     def generate():
         yield 1
-        time.sleep(0.05)
         yield 2
         assert go_on.wait(30)
         yield 3
@@ -137,6 +136,24 @@ def test_slow_elements_do_not_wait_for_each_other():
     assert [int(next(iterator)), int(next(iterator))] == [1, 2]
     go_on.set()
     assert [int(number) for number in iterator] == [3]
+
+
+def test_a_generator_may_write_into_its_own_array_again():
+    def generate():
+        array = np.zeros([3])
+        for number in range(20):
+            array[:] = number
+            yield array
+
+    assert [int(array[0]) for array in from_generator(generate)] == list(range(20))
+
+
+def test_an_error_that_cannot_be_sent_is_told_all_the_same():
+    iterator = iter(from_generator(loaders.raise_in_generator, use_multiprocessing=True))
+    assert float(next(iterator)) == 1.0
+    with pytest.raises(tf.errors.OpError, match="ThatCannotBeSent: salt and pepper"):
+        next(iterator)
+    del iterator
 
 
 @KINDS

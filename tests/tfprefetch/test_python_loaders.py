@@ -102,6 +102,7 @@ def test_arrays_are_converted_within_their_kind(make):
         ((1, 2), (1, 2, 3), ["the structure is not that of output_signature", "a tuple of 3"]),
         ({"a": 1}, {"b": 1}, ["['b']", "['a']"]),
         (1, None, ["None is no array"]),
+        (np.ones(2), np.ma.masked_equal([1, 2], 2), ["would lose its mask"]),
         (1, [[1], [2, 3]], ["a list is no array"]),
     ],
 )
@@ -118,6 +119,33 @@ def test_numpy_elements_are_the_callers_own():
     first, second = prefetch_python(lambda n: np.full(3, n), [1, 2])
     first[:] = 7
     assert second.tolist() == [2, 2, 2]
+
+
+@MAKERS
+def test_load_may_write_into_its_own_array_again(make):
+    buffer = np.zeros(1000)
+
+    def load(number):
+        buffer[:] = number
+        return buffer
+
+    elements = listed(make(load, range(6), workers=1))
+    assert [array[0] for array in elements] == [0, 1, 2, 3, 4, 5]
+    if make is prefetch_python:
+        assert all(array.flags.writeable for array in elements)
+
+
+def test_elements_are_aligned_for_tensorflow():
+    (element,) = prefetch_python(lambda n: np.ones(1000), [0])
+    assert element.ctypes.data % 64 == 0
+
+
+@MAKERS
+def test_items_that_the_program_changes_meanwhile(make):
+    items = [0, 1, 2, 3]
+    elements = make(lambda n: n, items, num_epochs=2)
+    items.clear()
+    assert numbers(elements) == [0, 1, 2, 3] * 2
 
 
 # --- batches, epochs, order -----------------------------------------------------------------------
@@ -270,6 +298,8 @@ def test_an_error_for_the_first_item_comes_at_once():
         (TypeError, {"items": "abc"}, "items must be a sequence"),
         (TypeError, {"items": {"a": 1}}, "a single item goes into a list"),
         (TypeError, {"items": 5}, "items must be a sequence"),
+        (TypeError, {"items": {1, 2}}, "items must have an order"),
+        (TypeError, {"items": np.array(5)}, "array without dimensions"),
         (TypeError, {"items": tf.data.Dataset.range(3)}, "dataset.map"),
         (ValueError, {"workers": 0}, "workers must be at least 1, got 0"),
         (TypeError, {"workers": 1.5}, "workers must be an integer, got 1.5"),
@@ -286,6 +316,12 @@ def test_arguments_that_cannot_be(make, error, options, words):
     options = {"load": loaders.squares, "items": [1, 2], **options}
     with pytest.raises(error, match=words):
         make(options.pop("load"), options.pop("items"), **options)
+
+
+def test_a_load_that_returns_nothing_at_all():
+    for nothing in ({}, (), {"a": ()}):
+        with pytest.raises(TypeError, match="holds no array"):
+            from_python(lambda _, nothing=nothing: nothing, [1])
 
 
 def test_no_items():
@@ -443,6 +479,29 @@ def fail():
 def test_threads_end(end):
     end()
     assert gone()
+
+
+def test_threads_may_take_turns_and_one_may_close():
+    iterator = prefetch_python(lambda n: n, range(60))
+    taken = []
+    threads = [threading.Thread(target=lambda: taken.extend(iterator)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30.0)
+        assert not thread.is_alive()
+    assert sorted(int(number) for number in taken) == list(range(60))
+
+    go_on = threading.Event()
+    iterator = prefetch_python(lambda n: go_on.wait(30.0), range(60))
+    thread = threading.Thread(target=lambda: taken.append(list(iterator)))
+    thread.start()
+    time.sleep(0.1)
+    iterator.close()
+    thread.join(20.0)
+    assert not thread.is_alive()
+    assert taken[-1] == []
+    go_on.set()
 
 
 def test_a_dropped_dataset_does_not_end_its_iterator():

@@ -186,6 +186,50 @@ def test_what_does_not_arrive_in_processes_is_an_error():
         list(prefetch(loaders.FailsToArrive(), range(3)))
 
 
+def test_large_items_and_large_results_do_not_wait_for_each_other():
+    items = [bytes(300_000)] * 12
+    results = list(prefetch(loaders.not_contiguous, items))
+    assert [result.shape for result in results] == [(1000, 500)] * 12
+
+
+def test_a_worker_that_is_asked_to_end_is_an_error_for_its_item():
+    with pytest.raises(RuntimeError, match=r"signal SIGTERM.*items\[5\]"):
+        list(prefetch(loaders.kill_parent_of_none, range(10)))
+
+
+def test_what_the_parent_cannot_find_is_an_error_for_its_item():
+    with pytest.raises(Exception, match="Local") as caught:
+        list(prefetch(loaders.local_type, range(3)))
+    assert "items[0]" in str(caught.value.__cause__)
+
+
+def test_an_end_in_a_fork_leaves_the_workers_alone():
+    iterator = prefetch(loaders.ones, range(6))
+    next(iterator)
+    child = os.fork()
+    if not child:
+        iterator.close()
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert len(list(iterator)) == 5
+
+
+def test_a_daemon_is_told_that_it_cannot_have_workers():
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=in_a_daemon, args=(theirs,), daemon=True)
+    process.start()
+    assert "start that one with daemon=False" in ours.recv()
+    process.join()
+
+
+def in_a_daemon(connection):
+    try:
+        next(prefetch(loaders.ones, range(3)))
+    except RuntimeError as error:
+        connection.send(str(error))
+
+
 # --- whole programs -------------------------------------------------------------------------------
 
 
@@ -224,11 +268,14 @@ def test_a_program_without_a_guard_is_told_what_it_needs(tmp_path):
     process = program(
         tmp_path,
         """
+        import functools
+
         import tfprefetch
 
-        def load(number):
+        def load_with(much, number):
             return number
 
+        load = functools.partial(load_with, bytes(1_000_000))
         print(list(tfprefetch.prefetch_python(load, range(3), use_multiprocessing=True)))
         """,
     )
