@@ -32,6 +32,7 @@ from tfprefetch.shared_blocks import ReadBlocks
 from tfprefetch.worker_process import READY, receive, serve
 
 _SECONDS_TO_END = 2.0  # then processes are killed
+_SECONDS_TO_LEAVE = 0.1
 
 
 class WorkerDied(RuntimeError):
@@ -93,7 +94,7 @@ class ThreadPool:
 
     def close(self) -> None:
         """Ends the threads once they have done what they are at; does not wait for it."""
-        self._close()
+        _close_now(self._close)
 
 
 def _work_on(
@@ -194,7 +195,7 @@ class ProcessPool:
 
     def close(self) -> None:
         """Ends the processes, also in the middle of their work."""
-        self._close()
+        _close_now(self._close)
 
 
 class _Process:
@@ -274,15 +275,32 @@ def _close(workers: list[_Process], owner: int) -> None:
             worker.process.join()
 
 
+def _close_now(finalizer: weakref.finalize) -> None:
+    # Calling it does nothing any more once `weakref` has done what it does at exit.
+    detached = finalizer.detach()
+    if detached is not None:
+        _, function, arguments, _ = detached
+        function(*arguments)
+
+
 _open_pools: weakref.WeakSet = weakref.WeakSet()
+_program_ends = threading.Event()
 
 
 def _close_at_exit(pool: ThreadPool | ProcessPool) -> None:
+    if _program_ends.is_set():  # tf.data goes on asking until its iterators are gone
+        raise PoolClosed
     pool._close.atexit = False  # that may come too late, see below
     _open_pools.add(pool)
 
 
 @atexit.register  # before what multiprocessing registered, which waits for processes to end
 def _close_all() -> None:
-    for pool in list(_open_pools):
+    _program_ends.set()
+    pools = list(_open_pools)
+    for pool in pools:
         pool.close()
+    if pools:
+        # A thread of tf.data's that waited for an element needs Python to leave. When that is gone
+        # it would be stuck, and with it whoever destroys the iterator.
+        time.sleep(_SECONDS_TO_LEAVE)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -502,6 +505,40 @@ def test_threads_may_take_turns_and_one_may_close():
     assert not thread.is_alive()
     assert taken[-1] == []
     go_on.set()
+
+
+NEVER_ENDS = """
+import threading
+
+import tensorflow as tf
+
+import tfprefetch
+
+
+def load(number):
+    if number:
+        threading.Event().wait()
+    return number
+
+
+iterators = [
+    iter(tfprefetch.from_python(load, range(9))),
+    tfprefetch.prefetch_python(load, range(9)),
+]
+for iterator in iterators:
+    print(int(next(iterator)))
+"""
+
+
+def test_a_program_ends_while_load_does_not():
+    done = subprocess.run(
+        [sys.executable, "-c", NEVER_ENDS],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert (done.returncode, done.stdout) == (0, "0\n0\n")
 
 
 def test_a_dropped_dataset_does_not_end_its_iterator():
