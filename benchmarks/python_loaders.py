@@ -5,13 +5,10 @@ python benchmarks/python_loaders.py --load=compute --load_ms=5 --step_ms=5 --wor
 `--load=wait` sleeps, as one that waits for a disk; `--load=compute` computes in Python, which only
 processes do beside a step. The step computes elsewhere, as on a GPU: here it sleeps. The first row
 has nothing to load, so its ratio is what is possible, as long as loading is not slower in all.
-PyTorch's DataLoader and Grain take part where they are installed.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import itertools
 import time
 from collections.abc import Callable, Iterator
@@ -59,11 +56,6 @@ class Load:
     def __call__(self, item: int) -> np.ndarray:  # noqa: D102
         return self.load(int(item), self.load_ms)
 
-    __getitem__ = __call__  # what PyTorch and Grain call
-
-    def __len__(self) -> int:
-        return len(ITEMS)
-
 
 def steps(items: Iterator[Any]) -> contest.Step:
     """A step for each item."""
@@ -100,24 +92,6 @@ def our(make: Callable[..., Any], *, use_multiprocessing: bool) -> Callable[[Pat
     return start
 
 
-def data_loader(directory: Path) -> contest.Step:
-    """PyTorch's."""
-    data = importlib.import_module("torch.utils.data")
-    loader = data.DataLoader(Load(), batch_size=None, num_workers=FLAGS.workers)
-    return steps(iter(loader))
-
-
-def grain(directory: Path) -> contest.Step:
-    """Google's."""
-    module = importlib.import_module("grain.python")
-    loader = module.DataLoader(
-        data_source=Load(),
-        sampler=module.SequentialSampler(len(ITEMS)),
-        worker_count=FLAGS.workers,
-    )
-    return steps(iter(loader))
-
-
 CONTESTANTS = {
     "the step alone": step_alone,
     "tf.data's from_generator": from_generator,
@@ -126,10 +100,6 @@ CONTESTANTS = {
     "prefetch_python, threads": our(tfprefetch.prefetch_python, use_multiprocessing=False),
     "prefetch_python, processes": our(tfprefetch.prefetch_python, use_multiprocessing=True),
 }
-if importlib.util.find_spec("torch"):
-    CONTESTANTS["PyTorch's DataLoader"] = data_loader
-if importlib.util.find_spec("grain"):
-    CONTESTANTS["Grain's DataLoader"] = grain
 
 if __name__ == "__main__":
     contest.main(CONTESTANTS, lambda directory: None)
