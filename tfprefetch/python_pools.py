@@ -1,9 +1,10 @@
 """Workers that call `load`: threads, or processes.
 
-    with ThreadPool(work, workers=2) as pool:  # or ProcessPool(work, workers=2, most_held=8)
-        pool.submit(0, ["a.wav"])
-        pool.submit(1, ["b.wav"])
-        pool.wait()  # (0, <arrays or LoadFailure>), or number 1, whichever is there first
+    pool = ThreadPool(work, workers=2)  # or ProcessPool(work, workers=2, most_held=8)
+    pool.submit(0, ["a.wav"])
+    pool.submit(1, ["b.wav"])
+    pool.wait()  # (0, <arrays or LoadFailure>), or number 1, whichever is there first
+    pool.close()
 
 A pool is used by one thread at a time, and has no thread of its own in between: replies are
 received where they are waited for. So a Python loop in the program does not lose time to it.

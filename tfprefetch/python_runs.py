@@ -1,6 +1,6 @@
 """One pass over items in parallel: what is loaded when, and in which order it is delivered.
 
-    run = Run(job, Cursor.first(key=7))
+    run = Run(job, Cursor(key=7))
     while (delivered := run.next()) is not None:
         ...  # delivered.value, or delivered.error
 

@@ -14,6 +14,7 @@ run without tokens has nobody to work for.
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 import weakref
@@ -112,21 +113,23 @@ class _Live:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.is_fetching = False
-        self.tokens = 0
+        self.tokens: set[int] = set()  # not a count: any thread may be the one that loses one
+        self._numbers = itertools.count()
         self.needed_at = time.monotonic()
 
     def new_token(self, value: int) -> np.ndarray:
         token = aligned_bytes(8).view(np.int64).reshape([])
         token[...] = value
-        self.tokens += 1
+        number = next(self._numbers)
+        self.tokens.add(number)
         memory = token
         while isinstance(memory.base, np.ndarray):
             memory = memory.base
-        weakref.finalize(memory, self._lose_token).atexit = False
+        weakref.finalize(memory, self._lose_token, number).atexit = False
         return token
 
-    def _lose_token(self) -> None:
-        self.tokens -= 1
+    def _lose_token(self, number: int) -> None:
+        self.tokens.discard(number)
         self.needed_at = time.monotonic()
 
 
