@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import threading
 import time
@@ -11,20 +10,12 @@ import loaders
 import numpy as np
 import pytest
 import tensorflow as tf
+from waiting import until
 
 from tfprefetch import describe, from_generator
 
 KINDS = pytest.mark.parametrize("use_multiprocessing", [False, True])
 NUMBER = tf.TensorSpec([], tf.int32)
-
-
-def until(condition):
-    """Whether `condition` becomes true within half a minute."""
-    deadline = time.monotonic() + 30
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
-        gc.collect()  # an exception that a test looks at may hold on to its iterator
-    return condition()
 
 
 def nothing_is_left():

@@ -13,6 +13,7 @@ import loaders
 import numpy as np
 import pytest
 import tensorflow as tf
+from waiting import until
 
 from tfprefetch import describe, from_python, prefetch_python
 
@@ -445,10 +446,7 @@ def test_an_endless_iterator_has_no_length():
 
 def gone():
     """Whether all threads ended."""
-    deadline = time.monotonic() + 20
-    while loaders.threads_of_loaders() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return not loaders.threads_of_loaders()
+    return until(lambda: not loaders.threads_of_loaders())
 
 
 def drop_dataset():
