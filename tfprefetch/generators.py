@@ -80,7 +80,8 @@ def from_generator(
     >>> [int(element["number"]) for element in from_generator(count)]
     [0, 1, 2, 3, 4]
     """
-    functions = [make_generator] if callable(make_generator) else list(make_generator)
+    is_list = isinstance(make_generator, Sequence)
+    functions = list(make_generator) if is_list else [make_generator]
     for function in functions:
         if not callable(function):
             raise TypeError(

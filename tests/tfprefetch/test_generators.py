@@ -177,6 +177,7 @@ def test_several_run_at_the_same_time():
     ("error", "make_generator", "options", "words"),
     [
         (TypeError, [3], {}, "must be a function that makes a generator"),
+        (TypeError, 5, {}, "must be a function that makes a generator"),
         (ValueError, [], {}, "must not be an empty list"),
         (ValueError, lambda: [], {}, "yields nothing"),
         (TypeError, lambda: 3, {}, "not iterable"),
