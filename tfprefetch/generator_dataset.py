@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+_running: dict[tuple[int, int], Any] = {}  # TensorFlow itself holds Python functions weakly
+
 
 def generator_dataset(
     make_iterator: Callable[[int], Iterator[Any]], argument: tf.Tensor, element_spec: Any
@@ -34,6 +36,7 @@ def generator_dataset(
     def begin(argument: np.ndarray) -> np.ndarray:
         number = next(numbers)
         iterators[number] = make_iterator(int(argument))
+        _running[id(iterators), number] = functions  # also where the dataset itself is gone
         return np.int64(number)
 
     def take(number: np.ndarray) -> list[np.ndarray]:
@@ -41,6 +44,7 @@ def generator_dataset(
 
     def end(number: np.ndarray) -> np.ndarray:
         iterators.pop(int(number)).close()
+        _running.pop((id(iterators), int(number)), None)
         return number
 
     # Not stateful in the eyes of tf.data, so that it gets as far as the generator.
@@ -59,6 +63,7 @@ def generator_dataset(
     def end_function(number: tf.Tensor) -> tf.Tensor:
         return tf.ensure_shape(tf.numpy_function(end, [number], tf.int64, stateful=False), [])
 
+    functions = [begin_function, take_function, end_function]
     variant = tf.raw_ops.GeneratorDataset(
         init_func_other_args=[argument],
         next_func_other_args=[],
